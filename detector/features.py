@@ -1,0 +1,289 @@
+"""Features: what a state says about how its account uses the API, each directed toward harvesting.
+
+A feature is a pure function of a :class:`detector.view.View`. It comes with its unit, the direction in which it speaks
+for harvesting, why it separates, the sentence an analyst reads, and the MITRE ATLAS technique it is evidence of.
+``scale`` says what the model compares it with: ``absolute`` features mean the same in every population (shares, hours)
+and are divided by their span; ``population`` features (lengths, breadth) are set against the population's own quantiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.view import View
+
+Array = npt.NDArray[Any]
+
+EXTRACTION = "AML.T0024.002"  # Exfiltration via AI Inference API: Extract AI Model
+INFERENCE = "AML.T0040"  # AI Model Inference API Access
+REPLICATE = "AML.T0005.001"  # Create Proxy AI Model: Train Proxy via Replication
+COST = "AML.T0034"  # Cost Harvesting
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One named measurement of an account."""
+
+    name: str
+    compute: Callable[[View], Array]
+    unit: str
+    low: float  # the span of values, for histograms and for scaling
+    high: float
+    direction: Literal[1, -1]  # +1: more of it speaks for harvesting
+    scale: Literal["absolute", "population"]
+    why: str
+    sentence: str  # with {value}, {median} and {p99} of the population
+    atlas: str = EXTRACTION
+    percent: bool = False  # show as a percentage
+    power: bool = False  # the value is a log2 of what people read
+
+
+def _log(values: Array) -> Array:
+    return np.log2(1.0 + values)
+
+
+def _steady(view: View, cap: int) -> Array:
+    """Fresh asks when no hour may count more than ``cap``: a burst is a test run, a harvest goes on."""
+    return _log(np.minimum(view.hours, cap).sum(axis=1, dtype=np.int64) * view.fresh_share)
+
+
+def _round_the_clock(view: View) -> Array:
+    """Share of the 24 hours of the day outside the longest stretch that is always quiet."""
+    quiet = view.day == 0
+    twice = np.concatenate([quiet, quiet], axis=1)
+    run, longest = np.zeros(len(view)), np.zeros(len(view))
+    for hour in range(twice.shape[1]):
+        run = np.where(twice[:, hour], run + 1, 0)
+        longest = np.maximum(longest, run)
+    return 1.0 - np.minimum(longest, 24) / 24.0
+
+
+def _variety(view: View, name: str) -> Array:
+    """Distinct openings or endings for each ask, against what the map can tell apart (about 400)."""
+    asks = np.minimum(view.count("asks"), 400.0)
+    return np.where(asks > 0, np.minimum(view.distinct(name) / np.maximum(asks, 1.0), 1.0), 0.0)
+
+
+def _busiest_hour(view: View) -> Array:
+    hours = view.hours
+    total = np.maximum(hours.sum(axis=1, dtype=np.int64), 1)
+    return hours.max(axis=1) / total
+
+
+def _ratio(view: View) -> Array:
+    return np.where(view.count("asks") > 0, view.mean("log_ratio") / 16.0 - 16.0, 0.0)
+
+
+def _spread(view: View, name: str) -> Array:
+    mean = view.mean(f"log_{name}") / 16.0
+    return np.sqrt(np.maximum(view.mean(f"log_{name}_squared") / 16.0 - mean**2, 0.0))
+
+
+def _youth(view: View) -> Array:
+    """1 for an account signed up today, falling by half each 12 days; 0 where the sign-up is unknown."""
+    return np.where(np.isnan(view.age), 0.0, np.exp2(-np.nan_to_num(view.age) / 12.0))
+
+
+def _repeat_share(view: View) -> Array:
+    """Share of requests whose prompt came before; one request of doubt."""
+    requests = view.count("requests")
+    return np.clip(1.0 - view.fresh_share * requests / (requests + 1.0), 0.0, 1.0)
+
+
+def _hugging(view: View) -> Array:
+    """Peak requests in a minute, as a share of the account's own limit; 0 where the limit is unknown."""
+    limit = view.state["rpm"].astype(np.float64)
+    return np.where(limit > 0, np.minimum(view.state["minutes"].max(axis=1) / np.maximum(limit, 1.0), 1.5), 0.0)
+
+
+def _distinct_per(view: View, name: str, of: str) -> Array:
+    return np.where(view.count(of) > 0, np.minimum(view.distinct(name) / np.maximum(view.count(of), 1.0), 1.0), 0.0)
+
+
+def _share(name: str, doubt: float = 2.0) -> Callable[[View], Array]:
+    return lambda view: view.share(name, doubt=doubt)
+
+
+FEATURES: tuple[Feature, ...] = (
+    Feature(
+        "steady_asks", lambda v: _steady(v, 2), "asks", 0, 9, 1, "absolute",
+        "A harvest needs thousands of answers and takes them hour after hour; a test run is over in minutes.",
+        "sent {value} new single questions counting at most two an hour (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "fresh_asks", lambda v: _log(v.count("asks") * v.fresh_share), "asks", 0, 13, 1, "absolute",
+        "The volume of a harvest: single questions that the account has never asked before.",
+        "sent {value} new single questions (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "active_hours", lambda v: _log((v.hours > 0).sum(axis=1)), "hours", 0, 8, 1, "absolute",
+        "Slow and low harvesting spreads over many hours what could be asked in one.",
+        "asked in {value} different hours (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "round_the_clock", _round_the_clock, "of the day", 0, 1, 1, "absolute",
+        "People sleep; a script over a task list does not.",
+        "was active over {value} of the day's hours, its longest quiet stretch apart (median {median}, 99th percentile {p99})",
+        percent=True,
+    ),
+    Feature(
+        "single_turn", lambda v: v.share("asks", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "A training pair is one question and one answer; people go on talking, agents loop.",
+        "sent {value} of requests as single questions (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "follow_up", lambda v: (v.count("follow_ups") + 1.0) / (v.count("requests") + 2.0), "of requests", 0, 1, -1, "absolute",
+        "Whoever uses an answer comes back to it.",
+        "came back to an answer in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "repeats", _repeat_share, "of requests", 0, 1, -1, "absolute",
+        "Products and tests send the same prompt again; a harvester has each answer already.",
+        "repeated an earlier prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "system_prompt", lambda v: v.share("systems"), "of requests", 0, 1, -1, "absolute",
+        "A product tells the model its job in a system prompt.",
+        "set a system prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "end_users", lambda v: v.share("end_users"), "of requests", 0, 1, -1, "absolute",
+        "A product with people behind it names them; a harvester has none.",
+        "named an end user in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "tool_use", lambda v: v.share("tools"), "of requests", 0, 1, -1, "absolute",
+        "Agents work with tools; most harvests want text.",
+        "used tools in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "answer_ratio", _ratio, "bits", -12, 8, 1, "population",
+        "A harvest is after the answers: short questions, long answers.",
+        "got answers {value} times as long as its questions (median {median}, 99th percentile {p99})", atlas=COST, power=True,
+    ),
+    Feature(
+        "answer_length", lambda v: v.mean("log_out") / 16.0, "tokens", 0, 15, 1, "population",
+        "Long answers hold what a student is trained on: reasoning, code, explanations.",
+        "got answers of {value} tokens (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "question_length", lambda v: v.mean("log_in") / 16.0, "tokens", 0, 17, -1, "population",
+        "Products carry documents and context in their prompts; task lists are short.",
+        "asked with {value} tokens (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "narrowness", lambda v: v.similarity, "mean cosine", -0.1, 1, -1, "population",
+        "A training set must cover ground; a product or a writer stays with its subject. Compare Juuti et al. 2019 (PRADA), "
+        "which looks at the spread of distances.",
+        "asked questions alike to {value} (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "opening_variety", lambda v: _variety(v, "openings"), "of asks", 0, 1, 1, "absolute",
+        "One opening for everything is a product's template; a list of tasks opens in many ways.",
+        "began {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "ending_variety", lambda v: _variety(v, "endings"), "of asks", 0, 1, 1, "absolute",
+        "The same at the other end of the prompt.",
+        "ended {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "fixed_suffix", lambda v: np.maximum(_variety(v, "openings") - _variety(v, "endings"), 0.0), "of asks", 0, 1, 1, "absolute",
+        "Many questions that all end in one instruction: how a dataset is sent through a prompt that elicits reasoning.",
+        "added one ending to {value} of differently begun questions (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "template", lambda v: (1 - _variety(v, "openings")) * (1 - _variety(v, "endings")) * v.share("asks", doubt=8.0),
+        "of asks", 0, 1, -1, "absolute",
+        "A fixed beginning and a fixed end with a slot between is what a product or a writer's tool sends.",
+        "put {value} of its questions into one fixed template (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "busiest_hour", _busiest_hour, "of asks", 0, 1, -1, "absolute",
+        "A benchmark run or an experiment is one burst.",
+        "sent {value} of its questions in one hour (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "roomy_limit", _share("roomy"), "of requests", 0, 1, 1, "absolute",
+        "Whoever wants the whole answer leaves it room.",
+        "left 4096 tokens or more for the answer in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "one_token", _share("one_token"), "of requests", 0, 1, -1, "absolute",
+        "Asking one token is classifying; only with swept biases is it logit stealing.",
+        "asked for one or two tokens in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "logit_access", lambda v: v.share("logit_bias", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "Sweeping logit_bias with logprobs reads the last layer (Carlini et al. 2024, Stealing Part of a Production Language Model).",
+        "biased the model's logits in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "sampling", lambda v: v.share("samples", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "Several answers to each question make preference pairs.",
+        "took several samples of an answer in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "cold", _share("cold"), "of requests", 0, 1, -1, "absolute",
+        "Temperature 0 is for reproducible tests and products; a training set wants the model's own variety.",
+        "set temperature 0 in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "reasoning_cues", _share("cue_reasoning"), "of requests", 0, 1, 1, "absolute",
+        "Chains of thought are what reasoning models are distilled from (Anthropic 2026, Google 2026).",
+        "asked for the reasoning in {value} of requests (median {median}, 99th percentile {p99})", atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "grading_cues", _share("cue_grading"), "of requests", 0, 1, 1, "absolute",
+        "The model as a grader makes a reward model for another.",
+        "asked for grades or preferences in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "generation_cues", _share("cue_generation"), "of requests", 0, 1, 1, "absolute",
+        "Self-instruct: the teacher writes the student's tasks (Wang et al. 2023).",
+        "asked for new tasks or examples in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "models", lambda v: np.minimum(np.maximum(v.distinct("models") - 1.0, 0.0), 6.0), "models beside the first", 0, 6, -1, "absolute",
+        "People try several models; a harvester is after one teacher, unless it sweeps.",
+        "used {value} models beside the first (median {median}, 99th percentile {p99})", atlas=INFERENCE,
+    ),
+    Feature(
+        "young_account", _youth, "youth", 0, 1, 1, "absolute",
+        "Accounts made for a harvest are used at once.",
+        "is a young account: {value} on a scale that halves each 12 days (median {median}, 99th percentile {p99})",
+        atlas=INFERENCE, percent=True,
+    ),
+    Feature(
+        "hugged_limit", _hugging, "of the limit", 0, 1.5, 1, "absolute",
+        "Throughput is money to a harvester: it runs close under its own limit.",
+        "used {value} of its requests a minute at its peak (median {median}, 99th percentile {p99})", atlas=COST, percent=True,
+    ),
+    Feature(
+        "refused_by_limit", lambda v: v.share("limited", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "Going on after 429 is testing where the limit is.",
+        "was refused by its rate limit in {value} of requests (median {median}, 99th percentile {p99})", atlas=COST, percent=True,
+    ),
+)  # fmt: skip
+
+NAMES = tuple(feature.name for feature in FEATURES)
+POSITION = {name: position for position, name in enumerate(NAMES)}
+LOW = np.array([feature.low for feature in FEATURES], dtype=np.float64)
+HIGH = np.array([feature.high for feature in FEATURES], dtype=np.float64)
+DIRECTION = np.array([feature.direction for feature in FEATURES], dtype=np.float64)
+RELATIVE = np.array([feature.scale == "population" for feature in FEATURES])
+
+
+def matrix(view: View) -> Array:
+    """(N, len(FEATURES)) values in their own units, cut to each feature's span."""
+    columns = [np.asarray(feature.compute(view), dtype=np.float64) for feature in FEATURES]
+    return np.clip(np.stack(columns, axis=1), LOW, HIGH)

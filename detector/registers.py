@@ -1,0 +1,82 @@
+"""The mergeable registers an account's state is made of: bit maps that count distinct things, and bottom-k samples.
+
+Every register is an integer array with a merge that is associative, commutative and has zero as its neutral element, so
+that equal events give equal bytes whatever their order and however they were split.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_POPCOUNT = np.array([bin(byte).count("1") for byte in range(256)], dtype=np.uint8)
+
+
+def bit(hashes: Array, bits: int, shift: int = 0) -> tuple[Array, Array]:
+    """(byte, mask within the byte) that each hash sets in a map of ``bits`` bits."""
+    position = (hashes >> np.uint64(shift)).astype(np.uint64) % np.uint64(bits)
+    return (position >> np.uint64(3)).astype(np.int64), np.uint8(1) << (position & np.uint64(7)).astype(np.uint8)
+
+
+def cardinality(maps: Array) -> Array:
+    """How many distinct hashes set the bits of each row of ``maps`` (N, bytes): linear counting.
+
+    Whang, Vander-Zanden and Taylor 1990. The relative error is under 5 % up to two hashes a bit; a full map answers
+    with bits * ln(bits), its largest value.
+    """
+    bits = maps.shape[-1] * 8
+    unset = bits - _POPCOUNT[maps].sum(axis=-1, dtype=np.int64)
+    result: Array = bits * np.log(bits / np.maximum(unset, 1))
+    return result
+
+
+def set_bits(maps: Array) -> Array:
+    """How many bits are set in each row of ``maps`` (N, bytes)."""
+    result: Array = _POPCOUNT[maps].sum(axis=-1, dtype=np.int64)
+    return result
+
+
+def bottom(owner: Array, hashes: Array, rows: int, keep: int) -> Array:
+    """(rows, keep) the ``keep`` smallest distinct non-zero hashes of each owner, ascending, zeros after them.
+
+    A bottom-k sample (Cohen and Kaplan 2007): two accounts that share few of many values likely share a kept one,
+    as every account keeps by the same order.
+    """
+    kept = np.zeros((rows, keep), dtype=np.uint32)
+    present = hashes != 0
+    keys = np.unique((owner[present].astype(np.uint64) << np.uint64(32)) | hashes[present].astype(np.uint64))
+    row = (keys >> np.uint64(32)).astype(np.int64)
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    first = rank < keep
+    kept[row[first], rank[first]] = (keys[first] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return kept
+
+
+def merge_bottom(left: Array, right: Array) -> Array:
+    """Bottom-k samples (N, k) of the unions."""
+    keep = left.shape[-1]
+    absent = np.uint64(1) << np.uint64(32)
+    both = np.concatenate([left, right], axis=-1).astype(np.uint64)
+    both[both == 0] = absent
+    both.sort(axis=-1)
+    both[..., 1:][both[..., 1:] == both[..., :-1]] = absent
+    both.sort(axis=-1)
+    kept = both[..., :keep]
+    result: Array = np.where(kept == absent, np.uint64(0), kept).astype(np.uint32)
+    return result
+
+
+def add_saturating(left: Array, right: Array) -> Array:
+    """Unsigned sums that stop at the type's largest value: still associative, and never wrapping."""
+    total = left + right
+    result: Array = np.where(total < left, np.array(np.iinfo(left.dtype).max, left.dtype), total)
+    return result
+
+
+def narrow(counts: Array, dtype: npt.DTypeLike) -> Array:
+    """Non-negative counts cut off at ``dtype``'s largest value."""
+    return np.minimum(counts, np.iinfo(np.dtype(dtype)).max).astype(dtype)

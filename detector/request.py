@@ -1,0 +1,301 @@
+"""One request of the log, and a batch of them as columns.
+
+``Request`` is what every log format is decoded into; ``RequestBatch`` is what the detector works on.
+The prompt's text ends here: a batch is built from requests by :func:`batch`, which hands the texts to
+:mod:`detector.fingerprint` and keeps only hashes, counts and a small content vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from detector.fingerprint import Fingerprints, fingerprint
+
+Array = npt.NDArray[Any]
+
+NO_HASH = 0  # the hash of a field that the record does not carry
+
+
+_ABSENT = msgspec.Raw(b"")  # a raw field that the record does not carry
+_NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
+
+
+class Part(msgspec.Struct, gc=False):
+    """One part of a message whose content is a list, as in OpenAI's chat API."""
+
+    type: str = "text"
+    text: str | None = None
+
+
+class Message(msgspec.Struct, gc=False):
+    """One turn: ``role`` is system, developer, user, assistant or tool."""
+
+    role: str
+    content: str | list[Part] | None = None
+
+
+class Parameters(msgspec.Struct, gc=False):
+    """The sampling parameters that a client chose; ``None`` where it left the default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    logprobs: bool | int | None = None
+    top_logprobs: int | None = None
+    logit_bias: msgspec.Raw = _ABSENT
+    seed: int | None = None
+    response_format: msgspec.Raw = _ABSENT
+    tools: msgspec.Raw = _ABSENT
+    stream: bool | None = None
+
+
+class Usage(msgspec.Struct, gc=False):
+    """Tokens as the provider billed them."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+class Request(msgspec.Struct, gc=False):
+    """One API request as the log tells it; the fields are those of the project's own log format."""
+
+    request_id: str
+    timestamp: float | str
+    account_id: str
+    model: str
+    organization_id: str | None = None
+    api_key_id: str | None = None
+    end_user_id: str | None = None
+    session_id: str | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+    country: str | None = None
+    asn: str | int | None = None
+    payment_fingerprint: str | None = None
+    account_created_at: float | str | None = None
+    rate_limit_rpm: int | None = None
+    rate_limit_tpm: int | None = None
+    messages: list[Message] | None = None
+    prompt: str | list[str] | None = None
+    parameters: Parameters | None = None
+    usage: Usage | None = None
+    status: int = 200
+    finish_reason: str | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBatch:
+    """N requests as columns of length N. Hashes are ``uint64`` and 0 where the field is absent.
+
+    ``time`` is event time in milliseconds since the epoch; ``created`` and the two limits are 0 where
+    unknown; token counts are 0 where the gateway did not log them. ``text`` holds what is left of the prompts.
+    """
+
+    accounts: Array  # object: account ids
+    request: Array  # uint64 hash of the request id
+    time: Array  # int64 ms
+    tokens_in: Array  # int64
+    tokens_out: Array  # int64
+    cached: Array  # int64
+    status: Array  # int64
+    length_stop: Array  # bool: finish_reason == "length"
+    filtered: Array  # bool: finish_reason == "content_filter"
+    follow_up: Array  # bool: the conversation holds an earlier answer
+    tool_use: Array  # bool: tools offered, or a tool's answer in the conversation
+    images: Array  # bool
+    temperature: Array  # float64, NaN where default
+    max_tokens: Array  # int64, 0 where default
+    samples: Array  # int64: ``n``
+    logprobs: Array  # bool
+    logit_bias: Array  # bool
+    seeded: Array  # bool
+    forced_json: Array  # bool
+    model: Array
+    session: Array
+    end_user: Array
+    system: Array
+    address: Array
+    block: Array  # the address's /24 or /48
+    agent: Array
+    payment: Array
+    habit: Array  # the set of sampling parameters
+    created: Array  # int64 seconds
+    rpm: Array  # int64
+    tpm: Array  # int64
+    text: Fingerprints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, index: Array) -> RequestBatch:
+        """The rows at ``index`` (positions or a mask), in that order."""
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def epoch_ms(timestamp: float | str) -> int:
+    """Event time in milliseconds since the epoch; ``ValueError`` where it is no time at all."""
+    if isinstance(timestamp, str):
+        stamp = pd.Timestamp(timestamp)
+        if stamp is pd.NaT:
+            raise ValueError("timestamp is empty")
+        return int((stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp() * 1000)
+    return int(timestamp * 1000)
+
+
+def _content(content: str | list[Part] | None) -> str:
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    return "\n".join([part.text for part in content if part.text])
+
+
+def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
+    """(last question, system prompt, is a follow-up, a tool answered, an image was sent)."""
+    messages = request.messages
+    if not messages:
+        prompt = request.prompt
+        return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), None, False, False, False
+    question, system, follow_up, tool, image = "", None, False, False, False
+    for message in messages:
+        role = message.role
+        if role == "user":
+            content = message.content
+            if isinstance(content, str):
+                question = content
+            elif content:
+                question = _content(content)
+                image = image or any("image" in part.type for part in content)
+        elif role == "assistant":
+            follow_up = True
+        elif role == "system" or role == "developer":
+            system = _content(message.content)
+        else:
+            tool = follow_up = True
+    return question, system, follow_up, tool, image
+
+
+def hash_strings(values: Sequence[str | None]) -> Array:
+    """A 64-bit hash of each string (SipHash with a fixed key, by pandas); 0 for ``None`` and for ''."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    codes, uniques = pd.factorize(column)
+    hashes = np.empty(len(uniques) + 1, dtype=np.uint64)
+    hashes[:-1] = pd.util.hash_array(uniques.astype(object), categorize=False) if len(uniques) else 0
+    hashes[-1] = NO_HASH  # factorize's code for None is -1
+    hashes[:-1][uniques == ""] = NO_HASH
+    return hashes[codes]
+
+
+def _block(address: str | None) -> str | None:
+    """The network an address belongs to: /24 for IPv4, /48 for IPv6."""
+    if not address:
+        return None
+    return ":".join(address.split(":")[:3]) if ":" in address else address.rpartition(".")[0]
+
+
+def _seconds(created: float | str | None) -> int:
+    """Seconds since the epoch, 0 where unknown: a fact joined in by the gateway is not worth losing a request for."""
+    if created is None:
+        return 0
+    try:
+        return int(created) if not isinstance(created, str) else epoch_ms(created) // 1000
+    except (ValueError, OverflowError):
+        return 0
+
+
+_EMPTY = Parameters()
+_NO_USAGE = Usage()
+
+
+_LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken record, not a request
+
+
+def _given(raw: msgspec.Raw) -> bool:
+    return raw is not _ABSENT and bytes(raw) not in _NOTHING
+
+
+def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
+    """Columns for ``requests``, whose event times in milliseconds are ``times``."""
+    turns = [_turns(r) for r in requests]
+    parameters = [r.parameters or _EMPTY for r in requests]
+    usage = [r.usage or _NO_USAGE for r in requests]
+    count = len(requests)
+    accounts = np.empty(count, dtype=object)
+    accounts[:] = [r.account_id for r in requests]
+
+    def ints(values: list[int]) -> Array:
+        try:
+            column = np.fromiter(values, dtype=np.int64, count=count)
+        except OverflowError:
+            column = np.fromiter([max(min(v, _LARGEST), 0) for v in values], dtype=np.int64, count=count)
+        return np.clip(column, 0, _LARGEST)
+
+    def flags(values: list[bool]) -> Array:
+        return np.fromiter(values, dtype=bool, count=count)
+
+    limits = [p.max_tokens if p.max_completion_tokens is None else p.max_completion_tokens for p in parameters]
+    max_tokens = ints([limit or 0 for limit in limits])
+    samples = ints([1 if p.n is None else p.n for p in parameters])
+    temperature = np.array([np.nan if p.temperature is None else p.temperature for p in parameters], dtype=np.float64)
+    logprobs = flags([bool(p.logprobs) or bool(p.top_logprobs) for p in parameters])
+    seeded = flags([p.seed is not None for p in parameters])
+    forced = flags([_given(p.response_format) for p in parameters])
+    tools = flags([_given(p.tools) for p in parameters])
+    addresses = [r.source_ip for r in requests]
+    return RequestBatch(
+        accounts=accounts,
+        request=hash_strings([r.request_id for r in requests]),
+        time=np.array(times, dtype=np.int64),
+        tokens_in=ints([u.prompt_tokens or 0 for u in usage]),
+        tokens_out=ints([u.completion_tokens or 0 for u in usage]),
+        cached=ints([u.cached_tokens or 0 for u in usage]),
+        status=ints([r.status for r in requests]),
+        length_stop=flags([r.finish_reason == "length" for r in requests]),
+        filtered=flags([r.finish_reason == "content_filter" for r in requests]),
+        follow_up=flags([t[2] for t in turns]),
+        tool_use=tools | flags([t[3] for t in turns]),
+        images=flags([t[4] for t in turns]),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        samples=samples,
+        logprobs=logprobs,
+        logit_bias=flags([_given(p.logit_bias) for p in parameters]),
+        seeded=seeded,
+        forced_json=forced,
+        model=hash_strings([r.model for r in requests]),
+        session=hash_strings([r.session_id for r in requests]),
+        end_user=hash_strings([r.end_user_id for r in requests]),
+        system=hash_strings([t[1] for t in turns]),
+        address=hash_strings(addresses),
+        block=hash_strings([_block(a) for a in addresses]),
+        agent=hash_strings([r.user_agent for r in requests]),
+        payment=hash_strings([r.payment_fingerprint for r in requests]),
+        habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
+        created=np.clip(np.array([_seconds(r.account_created_at) for r in requests], dtype=np.int64), 0, 2**32 - 1),
+        rpm=ints([r.rate_limit_rpm or 0 for r in requests]),
+        tpm=ints([r.rate_limit_tpm or 0 for r in requests]),
+        text=fingerprint([t[0] for t in turns]),
+    )
+
+
+def _habits(temperature: Array, max_tokens: Array, samples: Array, *flags: Array) -> Array:
+    """A hash of each request's whole parameter set: clients seldom vary it, so it follows them about."""
+    packed = np.zeros(len(temperature), dtype=np.uint64)
+    degrees = np.nan_to_num(np.round(temperature * 100), nan=999.0, posinf=998.0, neginf=998.0)
+    columns = [np.clip(degrees, 0, 999), max_tokens, np.minimum(samples, 255), *flags]
+    for column in columns:
+        packed = (packed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        packed ^= packed >> np.uint64(29)
+    return packed | np.uint64(1)

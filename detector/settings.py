@@ -1,0 +1,86 @@
+"""The numbers that steer detection, in one table, each with its reason.
+
+Event times and spans are milliseconds where the name ends in ``_ms``, and evidence is in natural-log odds.
+Changing a number changes verdicts: keep one set for a deployment and its replays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Defaults are what the README's figures were measured with."""
+
+    # -- event time
+    tick_ms: int = 15 * MINUTE_MS
+    """Accounts are judged this often. Shorter finds sooner and costs one judging of the active accounts more; at a
+    harvester's 65 requests an hour, 15 minutes let 16 more answers go."""
+    lateness_ms: int = MINUTE_MS
+    """A tick is judged when the log's clock is this far past its end. Gateways flush their logs within seconds; an event
+    that is later still is counted with the next tick, in the hour it belongs to."""
+    ahead_ms: int = DAY_MS
+    """An event this far ahead of the log's clock is a broken clock."""
+    behind_ms: int = 8 * DAY_MS
+    """An event this far behind is older than what a state remembers of the week before."""
+    jump_agreed: int = 32
+    """So many out-of-range events in a row that agree among themselves move the clock: a log may have a long gap."""
+    duplicate_ticks: int = 2
+    """A request id seen in the open ticks or in so many before them is a second delivery."""
+
+    # -- population
+    epoch_ms: int = HOUR_MS
+    """What accounts looked like in one epoch becomes part of the population that judges the next."""
+    population_floor: float = 8.0
+    """Requests before an account counts as part of the population: below, every account is one question long."""
+    population_keep: int = 63
+    """Of 64 parts of what earlier epochs counted, how many an epoch keeps: a memory of about two and a half days."""
+    reference_accounts: int = 400
+    """The shipped reference population weighs as much as so many accounts: it leads a cold start and then fades."""
+
+    # -- judging
+    judged_floor: float = 5.0
+    """Requests before an account is judged at all: nobody can be accused on four questions."""
+    flag_odds: float = 2.2
+    """Evidence at which an account is flagged where the stream does not ask for more. Set on the simulator, so that its
+    innocents stay under one false alarm in a thousand."""
+    block_margin: float = 2.0
+    """Evidence over the flag at which the level is block: seven times the odds."""
+    watch_margin: float = 1.5
+    """Evidence under the flag at which the level is watch."""
+    calm_ms: int = DAY_MS
+    """Time under a level before it is left again: a harvester that rests a night stays throttled."""
+    false_alarms: float = 0.001
+    """Share of innocent accounts that may be flagged; the stream's own tail of evidence must leave fewer."""
+    tail_from: float = 0.80
+    """The tail is read from this quantile of the judged accounts' evidence ..."""
+    tail_to: float = 0.94
+    """... to this one: what lies above may be harvesters, up to one account in twenty and a little."""
+    tail_accounts: int = 200
+    """Judged accounts before the stream's own tail is trusted."""
+    flag_range: float = 1.5
+    """How far the stream's tail may move the flag from its shipped height: a campaign cannot hide by being many, and a quiet
+    stream does not accuse its busiest."""
+
+    # -- campaigns
+    link_ms: int = HOUR_MS
+    """Accounts are linked this often."""
+    link_odds: float = 4.5
+    """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
+    link_reach: float = 2.2
+    """Evidence under the flag down to which an account may join a campaign: who looks innocent is not pulled in."""
+    link_most: int = 3000
+    """Accounts linked at a time, the strongest first: pairs cost memory by the square."""
+    link_least: int = 3
+    """Accounts that make a campaign."""
+    size_odds: float = 0.45
+    """What each doubling of its members may add to a campaign over their average: they are not independent, and they were
+    chosen for looking alike, so far less than the sum of their evidence."""
+
+
+DEFAULT = Settings()

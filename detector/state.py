@@ -1,0 +1,310 @@
+"""The account's state: one fixed-width row of integer registers that merges exactly.
+
+``fold(a + b) == merge(fold(a), fold(b))`` byte for byte, in any order and any split, because every register is a sum
+(saturating), a union of bits, a maximum or a bottom-k sample. Event time is part of the row: registers stand in two
+*generations* of a week each, the current and the one before; a row that meets a newer event advances, dropping
+what is older than its two generations. So a verdict rests on the last one to two weeks, a row never grows, and
+advancing commutes with merging.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector import cues
+from detector.fingerprint import DIMENSIONS
+from detector.registers import add_saturating, bit, bottom, merge_bottom, narrow
+from detector.request import RequestBatch
+
+Array = npt.NDArray[Any]
+
+VERSION = 1  # of the wire form; raise it with every change of ROW or of a hash
+GENERATION = 7 * 24 * 3600  # seconds
+HOURS = GENERATION // 3600
+MINUTES = 16  # of the short ring that peaks of rate are read from
+
+COUNTERS = (
+    "requests", "answered", "limited", "failed", "filtered", "asks", "follow_ups", "systems", "end_users", "tools",
+    "images", "sessions", "tokens_in", "tokens_out", "cached", "ask_tokens_in", "ask_tokens_out",
+    "log_in", "log_in_squared", "log_out", "log_out_squared", "log_ratio", "bounded", "roomy", "cut", "one_token",
+    "cold", "samples", "logprobs", "logit_bias", "seeded", "forced_json", "words",
+    *(f"cue_{name}" for name in cues.FAMILY_NAMES),
+)  # fmt: skip
+COUNTER = {name: position for position, name in enumerate(COUNTERS)}
+
+# Maps that count distinct values: name -> bits. Sized so that what must be exact is (prompts against requests), and
+# what only needs "one, a few or many" is small.
+MAPS = {
+    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "systems": 64, "addresses": 128,
+    "agents": 32, "end_users": 256, "sessions": 256, "habits": 64, "models": 32,
+}  # fmt: skip
+SAMPLED = 16  # one prompt hash in so many goes to ``prompts_sampled`` as well: it counts on where ``prompts`` is full
+
+# Samples by which accounts are linked: name -> values kept.
+SAMPLES = {
+    "address": 4, "block": 2, "payment": 2, "agent": 2, "habit": 3, "opening": 4, "ending": 3, "system": 2,
+}  # fmt: skip
+
+GENERATION_ROW = np.dtype(
+    [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (DIMENSIONS,)), ("hours", "u1", (HOURS,))]
+    + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in MAPS.items()]
+    + [(f"sample_{name}", "<u4", (keep,)) for name, keep in SAMPLES.items()]
+)
+ROW = np.dtype(
+    [
+        ("generation", "<u4"),  # number of the newest generation, 0 in an empty row
+        ("minute", "<u4"),  # newest minute of the ring
+        ("created", "<u4"),  # the account's sign-up, seconds; 0 where unknown
+        ("rpm", "<u4"),  # the account's limits, 0 where unknown
+        ("tpm", "<u4"),
+        ("minutes", "<u2", (MINUTES,)),  # requests in each of the last minutes
+        ("slots", GENERATION_ROW, (2,)),  # generation g stands in slot g % 2
+    ]
+)
+
+
+class StateError(ValueError):
+    """Bytes that are not a row of this version."""
+
+
+def empty(count: int) -> Array:
+    """``count`` rows of accounts that have done nothing."""
+    return np.zeros(count, dtype=ROW)
+
+
+# ---------------------------------------------------------------------------------------------------- fold
+
+
+def _log(tokens: Array) -> tuple[Array, Array]:
+    """log2(1 + tokens) and its square, in sixteenths, so that their sums are integers."""
+    logarithm = np.log2(1.0 + tokens)
+    return np.rint(16 * logarithm).astype(np.int64), np.rint(16 * logarithm**2).astype(np.int64)
+
+
+def asks(batch: RequestBatch) -> Array:
+    """Single questions that were answered: no earlier turn, nobody else's end user, not refused."""
+    result: Array = ~batch.follow_up & (batch.end_user == 0) & (batch.status < 400)
+    return result
+
+
+def _columns(batch: RequestBatch) -> Array:
+    """(N, len(COUNTERS)): what each request adds to the counters."""
+    ask, answered = asks(batch), batch.status < 400
+    (log_in, log_in_squared), (log_out, log_out_squared) = _log(batch.tokens_in), _log(batch.tokens_out)
+    values = {
+        "requests": np.ones(len(batch), np.int64),
+        "answered": answered,
+        "limited": batch.status == 429,
+        "failed": (batch.status >= 400) & (batch.status != 429),
+        "filtered": batch.filtered,
+        "asks": ask,
+        "follow_ups": batch.follow_up,
+        "systems": batch.system != 0,
+        "end_users": batch.end_user != 0,
+        "tools": batch.tool_use,
+        "images": batch.images,
+        "sessions": batch.session != 0,
+        "tokens_in": batch.tokens_in,
+        "tokens_out": batch.tokens_out,
+        "cached": batch.cached,
+        "ask_tokens_in": batch.tokens_in * ask,
+        "ask_tokens_out": batch.tokens_out * ask,
+        "log_in": log_in * ask,
+        "log_in_squared": log_in_squared * ask,
+        "log_out": log_out * ask,
+        "log_out_squared": log_out_squared * ask,
+        "log_ratio": np.maximum(log_out - log_in + 256, 0) * ask,
+        "bounded": batch.max_tokens > 0,
+        "roomy": batch.max_tokens >= 4096,
+        "cut": batch.length_stop,
+        "one_token": (batch.max_tokens > 0) & (batch.max_tokens <= 2),
+        "cold": batch.temperature == 0.0,
+        "samples": batch.samples > 1,
+        "logprobs": batch.logprobs,
+        "logit_bias": batch.logit_bias,
+        "seeded": batch.seeded,
+        "forced_json": batch.forced_json,
+        "words": batch.text.words,
+    }
+    values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
+    return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
+
+
+def _hashes(batch: RequestBatch) -> dict[str, Array]:
+    """Map name -> the hash each request puts there; 0 puts nothing."""
+    prompt = batch.text.prompt
+    return {
+        "prompts": prompt,
+        "prompts_sampled": np.where((prompt >> np.uint64(40)) % np.uint64(SAMPLED) == 0, prompt, np.uint64(0)),
+        "openings": batch.text.opening.astype(np.uint64),
+        "endings": batch.text.ending.astype(np.uint64),
+        "systems": batch.system,
+        "addresses": batch.address,
+        "agents": batch.agent,
+        "end_users": batch.end_user,
+        "sessions": batch.session,
+        "habits": batch.habit >> np.uint64(8),
+        "models": batch.model,
+    }
+
+
+def _sampled(batch: RequestBatch) -> dict[str, Array]:
+    """Sample name -> the 32-bit hash each request offers."""
+    wide = {
+        "address": batch.address, "block": batch.block, "payment": batch.payment, "agent": batch.agent,
+        "habit": batch.habit, "system": batch.system,
+    }  # fmt: skip
+    narrowed = {name: (hashes >> np.uint64(32)).astype(np.uint32) for name, hashes in wide.items()}
+    return narrowed | {"opening": batch.text.opening, "ending": batch.text.ending}
+
+
+def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
+    """Rows of ``rows`` owners from a batch; ``owner`` (N,) says whose each request is, in [0, rows)."""
+    state = empty(rows)
+    if not len(batch):
+        return state
+    second = batch.time // 1000
+    generation = second // GENERATION
+    newest = np.zeros(rows, np.int64)
+    np.maximum.at(newest, owner, generation)
+    state["generation"] = newest
+    for name in ("created", "rpm", "tpm"):
+        _maximum_at(state[name], owner, getattr(batch, name))
+    _fold_minutes(state, owner, second // 60)
+    columns, sampled, hashes = _columns(batch), _sampled(batch), _hashes(batch)
+    for age in (0, 1):
+        chosen = np.flatnonzero(generation == newest[owner] - age)
+        if len(chosen):
+            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled)
+    return state
+
+
+def _maximum_at(target: Array, owner: Array, values: Array) -> None:
+    highest = np.zeros(len(target), np.int64)
+    np.maximum.at(highest, owner, values)
+    target[:] = narrow(highest, target.dtype)
+
+
+def _fold_minutes(state: Array, owner: Array, minute: Array) -> None:
+    newest = np.zeros(len(state), np.int64)
+    np.maximum.at(newest, owner, minute)
+    state["minute"] = newest
+    live = minute > newest[owner] - MINUTES
+    cell = owner[live] * MINUTES + minute[live] % MINUTES
+    counts = np.bincount(cell, minlength=len(state) * MINUTES).reshape(-1, MINUTES)
+    state["minutes"] = narrow(counts, np.uint16)
+
+
+def _fold_generation(
+    state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
+    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array],
+) -> None:  # fmt: skip
+    """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
+    rows = len(state)
+    slot = (state["generation"].astype(np.int64) - age) % 2
+    part = np.zeros(rows, dtype=GENERATION_ROW)
+    order = np.argsort(owner, kind="stable")
+    first = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    present = owner[order][first]
+    part["counters"][present] = narrow(np.add.reduceat(columns[chosen][order], first, axis=0), np.uint32)
+    ask = asks(batch)[chosen]
+    content = batch.text.content[chosen].astype(np.int32) * ask[:, None]
+    part["content"][present] = np.add.reduceat(content[order], first, axis=0, dtype=np.int32)
+    hour = batch.time[chosen] // 3_600_000 % HOURS
+    counts = np.bincount(owner[ask] * HOURS + hour[ask], minlength=rows * HOURS).reshape(rows, HOURS)
+    part["hours"] = narrow(counts, np.uint8)
+    for name, bits in MAPS.items():
+        values = hashes[name][chosen]
+        byte, mask = bit(values, bits, shift=3)
+        mask[values == 0] = 0
+        flat = part[f"map_{name}"]
+        np.bitwise_or.at(flat, (owner, byte), mask)
+    for name, keep in SAMPLES.items():
+        part[f"sample_{name}"] = bottom(owner, sampled[name][chosen], rows, keep)
+    state["slots"][present, slot[present]] = part[present]
+
+
+# --------------------------------------------------------------------------------------------------- merge
+
+
+def advance(state: Array, generation: Array, minute: Array | None = None) -> Array:
+    """Copies of rows as they stand at event-time ``generation`` (N,); going back in time changes nothing."""
+    result = state.copy()
+    target = np.maximum(state["generation"], generation).astype(np.int64)
+    step = target - state["generation"]
+    rows = np.arange(len(state))
+    result["slots"][rows[step >= 2]] = 0
+    moved = rows[step == 1]
+    result["slots"][moved, target[moved] % 2] = 0
+    result["generation"] = target
+    if minute is not None:
+        _advance_minutes(result, minute)
+    return result
+
+
+def _advance_minutes(state: Array, minute: Array) -> None:
+    target = np.maximum(state["minute"], minute).astype(np.int64)
+    position = np.arange(MINUTES)
+    newest_there = target[:, None] - (target[:, None] - position) % MINUTES  # the minute that each cell now stands for
+    state["minutes"] = np.where(newest_there > state["minute"][:, None].astype(np.int64), 0, state["minutes"])
+    state["minute"] = target
+
+
+def merge(left: Array, right: Array) -> Array:
+    """Rows of the unions of two arrays of rows (N,), pairwise."""
+    generation = np.maximum(left["generation"], right["generation"])
+    minute = np.maximum(left["minute"], right["minute"])
+    result, other = advance(left, generation, minute), advance(right, generation, minute)
+    for name in ("created", "rpm", "tpm"):
+        result[name] = np.maximum(result[name], other[name])
+    result["minutes"] = add_saturating(result["minutes"], other["minutes"])
+    mine, theirs = result["slots"], other["slots"]
+    mine["counters"] = add_saturating(mine["counters"], theirs["counters"])
+    mine["content"] += theirs["content"]  # modulo 2**32, which is associative: 10**8 prompts do not wrap it
+    mine["hours"] = add_saturating(mine["hours"], theirs["hours"])
+    for name in MAPS:
+        mine[f"map_{name}"] |= theirs[f"map_{name}"]
+    for name in SAMPLES:
+        mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
+    return result
+
+
+def merge_all(state: Array) -> Array:
+    """One row (shape (1,)) of the union of all rows: a campaign is the merge of its accounts."""
+    if not len(state):
+        return empty(1)
+    while len(state) > 1:
+        half = len(state) // 2
+        merged = merge(state[:half], state[half : 2 * half])
+        state = np.concatenate([merged, state[2 * half :]])
+    return state.copy()
+
+
+# -------------------------------------------------------------------------------------------------- on the wire
+
+_PREFIX = bytes([0x53, VERSION])  # "S" and the version
+
+
+def to_bytes(state: Array) -> list[bytes]:
+    """Each row as ``1 + 1 + ROW.itemsize`` bytes: a mark, the version, the registers in little-endian order."""
+    data, size = np.ascontiguousarray(state).tobytes(), ROW.itemsize
+    return [_PREFIX + data[at : at + size] for at in range(0, len(data), size)]
+
+
+def from_bytes(values: list[bytes]) -> Array:
+    """The inverse of :func:`to_bytes`; ``StateError`` for another version or a wrong length."""
+    size = len(_PREFIX) + ROW.itemsize
+    for value in values:
+        if value[:1] != _PREFIX[:1]:
+            raise StateError("these bytes are not a siphonwatch account state; is the key prefix another program's?")
+        if value[1:2] != _PREFIX[1:]:
+            raise StateError(
+                f"account state of version {value[1] if len(value) > 1 else 'none'}, this siphonwatch reads version {VERSION}: "
+                "start with an empty --prefix, or run the version that wrote it"
+            )
+        if len(value) != size:
+            raise StateError(f"account state of {len(value)} bytes, expected {size}: the value was cut short")
+    return np.frombuffer(b"".join([value[2:] for value in values]), dtype=ROW).copy()

@@ -1,0 +1,117 @@
+"""Reading a state: plain quantities of the last two generations together, as floats.
+
+Features and links are written against a view and never touch registers; so a register can change its width or its
+kind in one place.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.fingerprint import NORM
+from detector.registers import cardinality, merge_bottom, set_bits
+from detector.state import COUNTER, GENERATION, HOURS, SAMPLED
+
+Array = npt.NDArray[Any]
+
+
+class View:
+    """N accounts' states as quantities of shape (N,), each worked out once and only when asked for."""
+
+    def __init__(self, state: Array) -> None:
+        self.state = state
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @cached_property
+    def _counters(self) -> Array:
+        slots = self.state["slots"]["counters"]
+        result: Array = slots[:, 0].astype(np.float64) + slots[:, 1]
+        return result
+
+    def count(self, name: str) -> Array:
+        """A counter of :data:`detector.state.COUNTERS`, both generations together."""
+        result: Array = self._counters[:, COUNTER[name]]
+        return result
+
+    def share(self, name: str, of: str = "requests", doubt: float = 0.0) -> Array:
+        """``name`` for each ``of``, in [0, 1]; ``doubt`` imaginary requests without it pull small accounts to 0."""
+        result: Array = np.minimum(self.count(name) / np.maximum(self.count(of) + doubt, 1.0), 1.0)
+        return result
+
+    def mean(self, name: str, of: str = "asks") -> Array:
+        """``name`` summed over requests, for each ``of``; 0 where there are none."""
+        result: Array = self.count(name) / np.maximum(self.count(of), 1.0)
+        return result
+
+    def _map(self, name: str) -> Array:
+        slots = self.state["slots"][f"map_{name}"]
+        result: Array = slots[:, 0] | slots[:, 1]
+        return result
+
+    def distinct(self, name: str) -> Array:
+        """How many distinct values of a map of :data:`detector.state.MAPS` were seen, estimated."""
+        return cardinality(self._map(name))
+
+    @cached_property
+    def prompts(self) -> Array:
+        """Distinct prompts: from the full map until it is crowded, then from the one in sixteen."""
+        full, occupied = self.distinct("prompts"), set_bits(self._map("prompts"))
+        sampled = self.distinct("prompts_sampled") * SAMPLED
+        result: Array = np.where(occupied < 980, full, np.maximum(sampled, full))
+        return result
+
+    @cached_property
+    def fresh_share(self) -> Array:
+        """Share of requests whose prompt the account had not sent before, in [0, 1]."""
+        result: Array = np.minimum(self.prompts / np.maximum(self.count("requests") - self.count("limited"), 1.0), 1.0)
+        return result
+
+    @cached_property
+    def hours(self) -> Array:
+        """(N, 2 * HOURS) asks in each hour of the two generations, oldest first, up to 255 an hour."""
+        generation = self.state["generation"].astype(np.int64)
+        hours, row = self.state["slots"]["hours"], np.arange(len(self))
+        return np.concatenate([hours[row, (generation + 1) % 2], hours[row, generation % 2]], axis=1)
+
+    @cached_property
+    def day(self) -> Array:
+        """(N, 24) asks by hour of the UTC day."""
+        result: Array = self.hours.reshape(len(self), -1, 24).sum(axis=1, dtype=np.int64)
+        return result
+
+    @cached_property
+    def content(self) -> Array:
+        """(N, DIMENSIONS) mean content vector of the asks, in units of one prompt's length."""
+        slots = self.state["slots"]["content"]
+        total = slots[:, 0].astype(np.float64) + slots[:, 1]
+        result: Array = total / (NORM * np.maximum(self.count("asks"), 1.0))[:, None]
+        return result
+
+    @cached_property
+    def similarity(self) -> Array:
+        """Mean cosine between two different asks of the account, about [0, 1]: one subject is 1, all subjects 0.
+
+        The pairwise (unbiased) estimate, so that it does not fall with the number of asks; 1 where there are under two.
+        """
+        asks = self.count("asks")
+        squared = (self.content**2).sum(axis=1) * asks
+        return np.where(asks > 1, (squared - 1) / np.maximum(asks - 1, 1.0), 1.0)
+
+    def sample(self, name: str) -> Array:
+        """(N, k) kept hashes of a sample of :data:`detector.state.SAMPLES`, zeros after them."""
+        slots = self.state["slots"][f"sample_{name}"]
+        return merge_bottom(slots[:, 0], slots[:, 1])
+
+    @cached_property
+    def age(self) -> Array:
+        """Days from sign-up to the newest hour with an ask; NaN where the sign-up is unknown."""
+        created = self.state["created"].astype(np.float64)
+        start = (self.state["generation"].astype(np.float64) - 1) * GENERATION
+        latest = start + 3600.0 * (2 * HOURS - np.argmax(self.hours[:, ::-1] > 0, axis=1))
+        return np.where(created > 0, np.maximum(latest - created, 0.0) / 86400.0, np.nan)
