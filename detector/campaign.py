@@ -108,8 +108,7 @@ def link(view: View, candidates: Array, settings: Settings) -> tuple[Array, dict
 def _content_weight(view: View, candidates: Array) -> Array:
     """Log-odds from the cosine of what two accounts ask, less what everybody asks."""
     asks = view.count("asks")
-    common = np.average(view.content, axis=0, weights=np.minimum(asks, 50.0) + 1e-9)
-    residual = view.content[candidates] - common
+    residual = view.content[candidates] - view.common_content
     mine = asks[candidates]
     # a mean of n prompts is longer than its direction by the scatter of n prompts: take 1 / n off, or small accounts never meet
     signal = (residual**2).sum(axis=1) - 1.0 / np.maximum(mine, 1.0)

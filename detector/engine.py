@@ -16,10 +16,10 @@ from detector import campaign as campaigns
 from detector import state, verdict
 from detector.accounts import NEVER, NOTHING, Accounts
 from detector.campaign import Campaign
-from detector.features import NAMES, matrix
+from detector.features import matrix
 from detector.feedback import Decision, Teaching
 from detector.model import Model, Prior
-from detector.panes import Pane, Panes
+from detector.panes import Added, Pane, Panes
 from detector.population import Population, Summary
 from detector.request import RequestBatch
 from detector.settings import DEFAULT, Settings
@@ -75,19 +75,14 @@ class Engine:
 
     # ------------------------------------------------------------------------------------- one log, one partition
 
-    def process(self, batch: RequestBatch) -> list[Verdict]:
+    def process(self, batch: RequestBatch) -> tuple[Added, list[Verdict]]:
         """Fold a batch and judge every tick that it completes."""
-        self._own.add(batch)
-        return self._close_to(self._own.watermark - 1)
+        added = self._own.add(batch)
+        return added, self._close_to(self._own.watermark - 1)
 
     def finish(self) -> list[Verdict]:
         """Judge what is left at the end of a log."""
         return self._close_to(self._own.last)
-
-    @property
-    def panes(self) -> Panes:
-        """The open panes of :meth:`process`."""
-        return self._own
 
     def _close_to(self, tick: int) -> list[Verdict]:
         return [one for each, pane in self._own.seal(tick) for one in self.close(each, [pane])]
@@ -267,16 +262,13 @@ class Engine:
         memory, settings, accounts = self.memory, self.settings, self.accounts
         rows, records = accounts.known()
         near = np.flatnonzero((records["current"] >= memory.height - settings.link_reach) & (records["allowed"] == 0))
-        strongest = near[np.argsort(-records["current"][near], kind="stable")][: settings.link_most]
-        ids = np.array([accounts.ids[position] for position in strongest.tolist()], dtype=object)
-        candidates = strongest[np.argsort(ids, kind="stable")]
+        ids = np.array([accounts.ids[position] for position in near.tolist()], dtype=object)
+        near = near[np.argsort(ids, kind="stable")]  # by id, so that nothing below depends on the order of arrival
+        strongest = np.argsort(-records["current"][near], kind="stable")[: settings.link_most]
+        candidates = near[np.sort(strongest)]
         if len(candidates) < settings.link_least:
             return []
-        everyone = np.argsort(np.array(accounts.ids, dtype=object), kind="stable")  # sums below must not depend on arrival
-        place = np.empty_like(everyone)
-        place[everyone] = np.arange(len(everyone))
-        view = View(rows[everyone])
-        group, weights = campaigns.link(view, place[candidates], settings)
+        group, weights = campaigns.link(View(rows), candidates, settings)
         found: dict[frozenset[str], Array] = {}
         for number in np.flatnonzero(np.bincount(group) >= settings.link_least).tolist():
             members = np.flatnonzero(group == number)
@@ -320,21 +312,13 @@ class Engine:
 
     def teach(self, decisions: list[Decision], now: int) -> None:
         """Apply analysts' decisions: all that stand, so that one taken back is gone without a trace."""
-        self.teaching.apply(decisions, self.summary)
+        self.teaching.apply(decisions)
         allowed = {account for one in decisions for account in one.accounts if one.allows(now)}
         _, records = self.accounts.known()
         wanted = np.array([account in allowed for account in self.accounts.ids], dtype=np.uint8)
         for position in np.flatnonzero(records["allowed"] != wanted).tolist():
             self.changed.add(self.accounts.ids[position])
         records["allowed"] = wanted
-
-    def features_of(self, account: str) -> dict[str, float] | None:
-        """Feature -> value of one account; ``None`` where it is not known."""
-        position = self.accounts.index.get(account)
-        if position is None:
-            return None
-        values = matrix(View(self.accounts.rows[position : position + 1]))[0]
-        return dict(zip(NAMES, values.tolist(), strict=True))
 
     def take_changes(self) -> tuple[list[str], list[str]]:
         """(accounts changed, accounts dropped) since the last call."""

@@ -6,7 +6,6 @@ import msgspec
 
 from detector.features import NAMES
 from detector.model import Model, Prior
-from detector.population import Summary
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -19,7 +18,7 @@ class Decision(msgspec.Struct, frozen=True):
     analyst: str
     at: float  # wall clock, epoch seconds
     note: str = ""
-    features: dict[str, float] = {}  # of the account, or of the campaign's merged state, when the decision was taken
+    inputs: dict[str, float] = {}  # the model's inputs when the decision was taken: of the account, or the campaign merged
     allow_until: float | None = None  # event time, epoch seconds
 
     def allows(self, now_ms: int) -> bool:
@@ -35,7 +34,7 @@ class Teaching:
         self.model = Model(prior)
         self.applied: tuple[str, ...] = ()
 
-    def apply(self, decisions: list[Decision], summary: Summary) -> None:
+    def apply(self, decisions: list[Decision]) -> None:
         """Learn from ``decisions`` in their order, from the prior on, whenever the list has changed.
 
         A decision taken back is simply not in the list: nothing of it stays in the weights.
@@ -45,7 +44,6 @@ class Teaching:
             return
         model = Model(self.prior)
         for one in decisions:
-            if one.harvest is not None and one.features:
-                values = [one.features.get(name, 0.0) for name in NAMES]
-                model.learn_one(values, summary, one.harvest)
+            if one.harvest is not None and one.inputs:
+                model.learn_one({name: one.inputs.get(name, 0.0) for name in NAMES}, one.harvest)
         self.model, self.applied = model, wanted

@@ -76,10 +76,14 @@ class Model:
         result: Array = self.contributions(features, summary).sum(axis=1) + self.bias
         return result
 
-    def learn_one(self, features: Sequence[float], summary: Summary, harvest: bool) -> None:
-        """Move toward an analyst's decision on one account or campaign."""
+    def inputs(self, features: Sequence[float], summary: Summary) -> dict[str, float]:
+        """What the model sees of one account or campaign: what a decision on it is stored with."""
         scaled = scale(np.array([features], dtype=np.float64), summary)[0]
-        self.regression.learn_one(dict(zip(NAMES, scaled.tolist(), strict=True)), harvest)
+        return dict(zip(NAMES, scaled.tolist(), strict=True))
+
+    def learn_one(self, inputs: dict[str, float], harvest: bool) -> None:
+        """Move toward an analyst's decision."""
+        self.regression.learn_one(inputs, harvest)
 
 
 def scale(features: Array, summary: Summary) -> Array:

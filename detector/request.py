@@ -149,8 +149,8 @@ def epoch_ms(timestamp: float | str) -> int:
         stamp = pd.Timestamp(timestamp)
         if stamp is pd.NaT:
             raise ValueError("timestamp is empty")
-        return int((stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp() * 1000)
-    return int(timestamp * 1000)
+        return round((stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp() * 1000)
+    return round(timestamp * 1000)
 
 
 def _content(content: str | list[Part] | None) -> str:

@@ -261,7 +261,14 @@ def merge(left: Array, right: Array) -> Array:
     for name in ("created", "rpm", "tpm"):
         result[name] = np.maximum(result[name], other[name])
     result["minutes"] = add_saturating(result["minutes"], other["minutes"])
-    mine, theirs = result["slots"], other["slots"]
+    for slot in (0, 1):
+        present = np.flatnonzero(other["slots"]["counters"][:, slot, 0])  # an empty generation has nothing to add
+        if len(present):
+            result["slots"][present, slot] = _merge_generation(result["slots"][present, slot], other["slots"][present, slot])
+    return result
+
+
+def _merge_generation(mine: Array, theirs: Array) -> Array:
     mine["counters"] = add_saturating(mine["counters"], theirs["counters"])
     mine["content"] += theirs["content"]  # modulo 2**32, which is associative: 10**8 prompts do not wrap it
     mine["hours"] = add_saturating(mine["hours"], theirs["hours"])
@@ -269,7 +276,7 @@ def merge(left: Array, right: Array) -> Array:
         mine[f"map_{name}"] |= theirs[f"map_{name}"]
     for name in SAMPLES:
         mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
-    return result
+    return mine
 
 
 def merge_all(state: Array) -> Array:

@@ -94,6 +94,19 @@ class View:
         return result
 
     @cached_property
+    def common_content(self) -> Array:
+        """(DIMENSIONS,) what everybody asks about: the mean over accounts, each counting up to 50 asks.
+
+        Summed in integers, so that it does not depend on the order of the accounts.
+        """
+        slots = self.state["slots"]["content"].astype(np.int64)
+        asks = self.count("asks").astype(np.int64)
+        counted = np.minimum(asks, 50)
+        total = ((slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]).sum(axis=0)
+        result: Array = total / (NORM * max(int(counted.sum()), 1))
+        return result
+
+    @cached_property
     def similarity(self) -> Array:
         """Mean cosine between two different asks of the account, about [0, 1]: one subject is 1, all subjects 0.
 
@@ -106,7 +119,11 @@ class View:
     def sample(self, name: str) -> Array:
         """(N, k) kept hashes of a sample of :data:`detector.state.SAMPLES`, zeros after them."""
         slots = self.state["slots"][f"sample_{name}"]
-        return merge_bottom(slots[:, 0], slots[:, 1])
+        result: Array = slots[:, 0] | slots[:, 1]  # right where only one generation has any
+        both = np.flatnonzero((slots[:, 0, 0] != 0) & (slots[:, 1, 0] != 0))
+        if len(both):
+            result[both] = merge_bottom(slots[both, 0], slots[both, 1])
+        return result
 
     @cached_property
     def age(self) -> Array:

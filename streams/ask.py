@@ -1,0 +1,121 @@
+"""Answers for a person: one account beside the population, the worst accounts, campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector import state
+from detector.accounts import NEVER, RECORD
+from detector.campaign import TRAIT_WORDS, Campaign
+from detector.engine import Engine, Memory
+from detector.features import FEATURES, matrix
+from detector.model import Prior
+from detector.population import Summary
+from detector.settings import Settings
+from detector.verdict import Level, Verdict, number, probability
+from detector.view import View
+from streams import snapshot
+from streams.errors import UsageError
+from streams.replay import rfc3339
+from streams.stores.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLine:
+    """One feature of an account beside the population, ready to print."""
+
+    name: str
+    unit: str
+    value: str
+    median: str
+    p99: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """All that is known of one account."""
+
+    account: str
+    level: str
+    score: float
+    flagged_at: str
+    requests: int
+    tokens_out: int
+    campaign: str
+    allowed: bool
+    features: list[FeatureLine]
+    verdict: Verdict | None
+    inputs: dict[str, float]
+
+
+class Desk:
+    """Reads a live store for a person; writes nothing to it."""
+
+    def __init__(self, store: Store, prior: Prior, settings: Settings) -> None:
+        self._store = store
+        memory = store.memory()
+        self.memory = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
+        self.engine = Engine(prior, settings, self.memory)
+        self.engine.teach(store.decisions(), 0)
+
+    @property
+    def summary(self) -> Summary:
+        """The population that verdicts are given by now."""
+        return self.engine.summary
+
+    def account(self, account: str) -> AccountReport:
+        """One account; ``UsageError`` where it is not known."""
+        value = self._store.account(account)
+        if value is None:
+            raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
+        row, record = _split(value)
+        features = matrix(View(row))[0]
+        model, summary = self.engine.model, self.summary
+        over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
+        lines = [
+            FeatureLine(one.name, one.unit, number(features[at], one), number(summary.median[at], one), number(summary.p99[at], one), float(over[at]))
+            for at, one in enumerate(FEATURES)
+        ]  # fmt: skip
+        flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
+        return AccountReport(
+            account=account,
+            level=Level(int(record["level"])).word,
+            score=probability(float(record["evidence"])),
+            flagged_at=rfc3339(None if flagged == NEVER else flagged / 1000),
+            requests=int(record["requests"]),
+            tokens_out=int(record["tokens_out"]),
+            campaign=f"campaign-{campaign}" if campaign else "",
+            allowed=bool(record["allowed"]),
+            features=sorted(lines, key=lambda line: -line.weight),
+            verdict=self._store.verdict(account),
+            inputs=model.inputs(features.tolist(), summary),
+        )
+
+    def top(self, count: int) -> list[AccountReport]:
+        """The accounts of strongest evidence."""
+        return [self.account(account) for account in self._store.top(count)]
+
+    def campaign(self, name: str) -> Campaign:
+        """One campaign by its name; ``UsageError`` where it is not known."""
+        for one in self.memory.campaigns:
+            if name in (one.name, str(one.number)):
+                return one
+        known = ", ".join(one.name for one in self.memory.campaigns) or "none yet"
+        raise UsageError(f"no campaign {name}; known are: {known}")
+
+    def campaign_inputs(self, campaign: Campaign) -> dict[str, float]:
+        """What the model sees of a campaign's merged state."""
+        return self.engine.model.inputs(campaign.features, self.summary)
+
+
+def _split(value: bytes) -> tuple[np.ndarray, np.ndarray]:
+    row = state.from_bytes([value[: snapshot.STATE_BYTES]])
+    return row, np.frombuffer(value[snapshot.STATE_BYTES :], dtype=RECORD)[0]
+
+
+def tie_words(campaign: Campaign) -> str:
+    """What ties a campaign's members, strongest first, in words."""
+    return ", ".join(TRAIT_WORDS[trait] for trait in campaign.ties) or "nothing rare"

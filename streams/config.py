@@ -1,0 +1,81 @@
+"""Settings of the program: from the command line, ``SIPHONWATCH_…`` variables, or a TOML file; in that order of weight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from detector.settings import DEFAULT, Settings
+from streams.errors import UsageError
+
+
+class Config(BaseSettings):
+    """What each setting does stands in its description; the README's table is made from it."""
+
+    model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid")
+
+    source: str = Field("", description="where requests come from: kafka://HOST:PORT/TOPIC, or file:///PATH")
+    store: str = Field("redis://127.0.0.1:6379/0", description="where states live: redis://, rediss://, unix:// or memory://")
+    format: str = Field("native", description="log format of the records")
+    group: str = Field("siphonwatch", description="Kafka consumer group; its members share the partitions")
+    prefix: str = Field("siphonwatch", description="first part of every Redis key")
+    verdict_topic: str = Field("siphonwatch.verdicts", description="Kafka topic for changed verdicts; empty for none")
+    dead_letter_topic: str = Field("siphonwatch.dead-letters", description="Kafka topic for refused records; empty for none")
+    findings: Path | None = Field(None, description="file that changed verdicts are appended to")
+    http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz are served on")
+    http_port: int = Field(9108, ge=0, le=65535, description="their port; 0 serves nothing")
+    ttl_days: float = Field(14.0, gt=0, le=365, description="how long Redis keeps what is not touched")
+    batch: int = Field(8192, ge=1, le=100_000, description="records taken at once, at most")
+    tick_seconds: float = Field(DEFAULT.tick_ms / 1000, ge=1, le=86_400, description="event time between two judgings of an account")
+    lateness_seconds: float = Field(DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick")
+    ahead_hours: float = Field(DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of the log's clock is refused")
+    behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind it is refused")
+    idle_seconds: float = Field(2.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")
+
+    _file: Path | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Command line, then environment, then the file."""
+        file = TomlConfigSettingsSource(settings_cls, _path) if _path else None
+        return (init_settings, env_settings) + ((file,) if file else ())
+
+    def detection(self) -> Settings:
+        """The detector's settings, with the event-time ones of this configuration."""
+        return Settings(
+            tick_ms=round(self.tick_seconds * 1000),
+            lateness_ms=round(self.lateness_seconds * 1000),
+            ahead_ms=round(self.ahead_hours * 3.6e6),
+            behind_ms=round(self.behind_hours * 3.6e6),
+        )
+
+
+_path: Path | None = None
+
+
+def load(file: Path | None, **given: Any) -> Config:
+    """The configuration; ``UsageError`` names the first setting that is wrong and what it should be."""
+    global _path
+    if file is not None and not file.is_file():
+        raise UsageError(f"--config {file} does not exist")
+    _path = file
+    try:
+        return Config(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        known = ", ".join(Config.model_fields)
+        hint = f"known settings are {known}" if first["type"] == "extra_forbidden" else first["msg"]
+        raise UsageError(f"setting {name} is wrong: {hint}") from error
+    except ValueError as error:
+        raise UsageError(f"--config {file} is not TOML ({error})") from error
+    finally:
+        _path = None

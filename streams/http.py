@@ -1,0 +1,48 @@
+"""The worker's HTTP side: ``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for whoever restarts it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+
+def application(registry: CollectorRegistry, health: Callable[[], object]) -> Starlette:
+    """The three pages. ``health`` answers an object with ``ready``; it is what ``/readyz`` shows."""
+
+    def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def alive(_: Request) -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    def ready(_: Request) -> Response:
+        found = health()
+        status = 200 if getattr(found, "ready", False) else 503
+        return Response(msgspec.json.encode(found), status, media_type="application/json")
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", alive), Route("/readyz", ready)])
+
+
+class HttpServer:
+    """Serves an application from a thread of its own."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        self._server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Listen; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._server.should_exit = True
+        self._thread.join(timeout=3)

@@ -1,0 +1,52 @@
+"""``siphonwatch run``: a worker put together from its configuration."""
+
+from __future__ import annotations
+
+from streams import prior
+from streams.cli import stop_on_signals
+from streams.config import Config
+from streams.errors import UsageError
+from streams.formats import decoder
+from streams.http import HttpServer, application
+from streams.metrics import Metrics
+from streams.sinks import FileSink, KafkaSink, LogSink, Sink, Sinks
+from streams.sources import Source, open_source
+from streams.stores import Store, open_store
+from streams.worker import Worker
+
+
+def sinks(config: Config) -> Sinks:
+    """Where this configuration sends verdicts and dead letters."""
+    chosen: list[Sink] = [LogSink()]
+    if config.findings:
+        chosen.append(FileSink(config.findings, None))
+    if config.source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
+        chosen.append(KafkaSink(config.source, config.verdict_topic, config.dead_letter_topic))
+    return Sinks(*chosen)
+
+
+def assemble(config: Config, source: Source, store: Store, to: Sinks) -> tuple[Worker, Metrics]:
+    """A worker and its metrics."""
+    metrics = Metrics()
+    made = Worker(
+        source, store, decoder(config.format), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds
+    )
+    return made, metrics
+
+
+def serve(config: Config) -> None:
+    """Work until a signal says stop."""
+    if not config.source:
+        raise UsageError("--source is missing: write --source kafka://HOST:PORT/TOPIC")
+    source = open_source(config.source, config.group)
+    store = open_store(config.store, source.name, config.prefix, int(config.ttl_days * 86_400))
+    worker, metrics = assemble(config, source, store, sinks(config))
+    stop_on_signals(worker.stop)
+    http = HttpServer(application(metrics.registry, lambda: worker.health), config.http_host, config.http_port) if config.http_port else None
+    if http:
+        http.start()
+    try:
+        worker.run()
+    finally:
+        if http:
+            http.stop()

@@ -1,0 +1,28 @@
+"""Sources, chosen by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from streams import files
+from streams.errors import UsageError
+from streams.sources.base import Polled, Records, Source
+from streams.sources.kafka import KafkaSource
+from streams.sources.simulated import SimulatedSource
+
+
+def open_source(url: str, group: str) -> Source:
+    """The source at ``url``: ``kafka://HOST:PORT/TOPIC``, or ``file:///PATH`` for a log file read once as one partition."""
+    parts = urlsplit(url)
+    if parts.scheme == "kafka":
+        return KafkaSource(url, group)
+    if parts.scheme == "file":
+        path = Path(unquote(parts.netloc + parts.path))
+        source = SimulatedSource([record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records])
+        source.name = path.name
+        return source
+    raise UsageError(f"--source {url} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")
+
+
+__all__ = ["KafkaSource", "Polled", "Records", "SimulatedSource", "Source", "open_source"]

@@ -1,0 +1,55 @@
+"""What a source of records promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Some records of one partition, in order; ``next`` is the offset after the last."""
+
+    partition: int
+    offsets: list[int]
+    values: list[bytes]
+    next: int
+
+
+@dataclass(slots=True)
+class Polled:
+    """What one poll brought. Ownership changes count from before the records: claim, seek, then read."""
+
+    records: list[Records] = field(default_factory=list)
+    assigned: set[int] = field(default_factory=set)
+    revoked: set[int] = field(default_factory=set)
+
+
+class Source(Protocol):
+    """A partitioned log that can be read again from any offset."""
+
+    name: str  # topic or path, for dead letters and keys
+
+    def partitions(self) -> int:
+        """How many partitions there are; ``Unavailable`` while nobody answers."""
+        ...
+
+    def poll(self, timeout: float) -> Polled:
+        """Wait up to ``timeout`` seconds for records and ownership changes. ``Unavailable`` when the log is away."""
+        ...
+
+    def seek(self, partition: int, offset: int | None) -> None:
+        """Read ``partition`` from ``offset`` on, or from its start for ``None``."""
+        ...
+
+    def lag(self, partition: int) -> int | None:
+        """Records not yet read, ``None`` where unknown."""
+        ...
+
+    def progress(self, offsets: dict[int, int]) -> None:
+        """Tell the log how far each partition is stored, for its own tools to show. Never blocks, never needed."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group and give connections back."""
+        ...

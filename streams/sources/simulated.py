@@ -1,0 +1,50 @@
+"""The simulator as a source: records in memory, let go at a chosen rate. What the demo reads."""
+
+from __future__ import annotations
+
+import time
+
+from streams.sources.base import Polled, Records
+
+
+class SimulatedSource:
+    """See :class:`streams.sources.base.Source`; one partition."""
+
+    name = "simulated"
+
+    def __init__(self, values: list[bytes], rate: float | None = None, most: int = 4096) -> None:
+        self._values, self._rate, self._most = values, rate, most
+        self._at, self._begun, self._assigned = 0, 0.0, False
+
+    def partitions(self) -> int:
+        """See the protocol."""
+        return 1
+
+    def poll(self, timeout: float) -> Polled:
+        """See the protocol."""
+        if not self._assigned:
+            self._assigned, self._begun = True, time.monotonic()
+            return Polled(assigned={0})
+        let_go = len(self._values)
+        if self._rate is not None:
+            let_go = min(let_go, int((time.monotonic() - self._begun) * self._rate))
+        end = min(let_go, self._at + self._most)
+        if end <= self._at:
+            time.sleep(min(timeout, 0.05))
+            return Polled()
+        start, self._at = self._at, end
+        return Polled([Records(0, list(range(start, end)), self._values[start:end], end)])
+
+    def seek(self, partition: int, offset: int | None) -> None:
+        """See the protocol."""
+        self._at = offset or 0
+
+    def lag(self, partition: int) -> int | None:
+        """See the protocol."""
+        return len(self._values) - self._at
+
+    def progress(self, offsets: dict[int, int]) -> None:
+        """See the protocol."""
+
+    def close(self) -> None:
+        """See the protocol."""

@@ -1,0 +1,23 @@
+"""Stores, chosen by URL."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from streams.errors import UsageError
+from streams.stores.base import Store
+from streams.stores.memory import MemoryStore
+from streams.stores.redis import RedisStore
+
+
+def open_store(url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> Store:
+    """The store at ``url``: ``redis://``, ``rediss://``, ``unix://`` or ``memory://``."""
+    scheme = urlsplit(url).scheme
+    if scheme in ("redis", "rediss", "unix"):
+        return RedisStore(url, topic, prefix, ttl)
+    if scheme == "memory":
+        return MemoryStore()
+    raise UsageError(f"--store {url} is not known: write redis://HOST:PORT/0, rediss://…, unix://PATH or memory://")
+
+
+__all__ = ["MemoryStore", "RedisStore", "Store", "open_store"]

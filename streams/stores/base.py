@@ -1,0 +1,154 @@
+"""What a store keeps, and the promise each backend gives.
+
+Two things are written, each atomically and each fenced by an epoch: a partition's panes with the position they include,
+and a judging's accounts with the memory they belong to. Every call may block on the network and raises ``Unavailable``
+when the store does not answer; the caller retries, after loading what is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detector.feedback import Decision
+from detector.panes import Clock, Pane
+from detector.verdict import Verdict
+
+Array = npt.NDArray[Any]
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far a partition was read, beside what was read of it."""
+
+    offset: int  # of the next record to read
+    clock: Clock
+    watermark: int  # the oldest tick its own order still lets events into
+    last: int  # the tick of the newest event
+    idle: bool = False  # read to its end, and nothing came for a while
+
+
+@dataclass(slots=True)
+class Claim:
+    """A partition as its new owner finds it."""
+
+    epoch: int
+    position: Position | None
+    sealed: int
+    panes: list[tuple[int, list[str], Array]] = field(default_factory=list)
+    ids: dict[int, Array] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Lead:
+    """The judging as its new owner finds it."""
+
+    epoch: int
+    memory: bytes | None
+    accounts: list[str] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    outbox: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Judging:
+    """What one step of judging writes."""
+
+    memory: bytes
+    accounts: list[tuple[str, bytes, float]]  # account, state and record, evidence
+    dropped: list[str]
+    verdicts: dict[str, Verdict | None]  # ``None`` deletes: the account is clear again
+    findings: list[bytes]  # verdicts to send, in order
+
+
+class Store(Protocol):
+    """Where states live between batches, workers and restarts."""
+
+    def claim(self, partition: int) -> Claim:
+        """Own ``partition`` from now on, and load what is stored of it."""
+        ...
+
+    def commit(
+        self, partition: int, epoch: int, position: Position,
+        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+    ) -> None:  # fmt: skip
+        """Write changed pane rows and the position, or raise ``Fenced`` or ``Sealed`` and write nothing."""
+        ...
+
+    def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
+        """(position, sealed) of partitions 0 to ``partitions`` - 1."""
+        ...
+
+    def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
+        """Close a partition's panes up to ``tick`` and read them; again and again it answers the same."""
+        ...
+
+    def drop(self, partition: int, ticks: list[int]) -> None:
+        """Delete panes that were judged."""
+        ...
+
+    def lead(self) -> Lead:
+        """Own the judging from now on, and load what is stored of it."""
+        ...
+
+    def judged(self, epoch: int, judging: Judging) -> None:
+        """Write a judging, or raise ``Fenced`` and write nothing."""
+        ...
+
+    def sent(self, count: int) -> None:
+        """Take the ``count`` oldest findings off the outbox."""
+        ...
+
+    def account(self, account: str) -> bytes | None:
+        """One account's state and record."""
+        ...
+
+    def verdict(self, account: str) -> Verdict | None:
+        """The verdict a gateway reads."""
+        ...
+
+    def top(self, count: int) -> list[str]:
+        """The accounts of strongest evidence, strongest first."""
+        ...
+
+    def memory(self) -> bytes | None:
+        """The judging's memory."""
+        ...
+
+    def decisions(self) -> list[Decision]:
+        """What analysts have decided, oldest first."""
+        ...
+
+    def decide(self, decision: Decision) -> None:
+        """Keep a decision."""
+        ...
+
+    def undo(self, decision: str) -> bool:
+        """Take a decision back; whether there was one."""
+        ...
+
+    def used_bytes(self) -> int:
+        """Memory the store uses."""
+        ...
+
+    def ping(self) -> None:
+        """Raise ``Unavailable`` when the store does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+def ids_to_bytes(ids: Array) -> bytes:
+    """Request-id hashes as they are appended to a store's value."""
+    return np.asarray(ids, dtype="<u8").tobytes()
+
+
+def ids_from_bytes(value: bytes) -> Array:
+    """The inverse of :func:`ids_to_bytes`, over everything appended so far."""
+    return np.frombuffer(value, dtype="<u8").astype(np.uint64)

@@ -1,0 +1,163 @@
+"""The store of one process: for tests, and for a trial without Redis. The same promises, kept by a lock."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from detector import state
+from detector.feedback import Decision
+from detector.panes import UNSEALED, Pane
+from detector.verdict import Verdict
+from streams.errors import Fenced, Sealed
+from streams.stores.base import Array, Claim, Judging, Lead, Position
+
+
+@dataclass(slots=True)
+class _Partition:
+    epoch: int = 0
+    sealed: int = UNSEALED
+    position: Position | None = None
+    panes: dict[int, dict[str, bytes]] = field(default_factory=dict)
+    ids: dict[int, Array] = field(default_factory=dict)
+
+
+def _pane(rows: dict[str, bytes]) -> tuple[list[str], Array]:
+    return list(rows), state.from_bytes(list(rows.values()))
+
+
+class MemoryStore:
+    """See :class:`streams.stores.base.Store`; never unavailable."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._partitions: dict[int, _Partition] = {}
+        self._lead = Lead(0, None)
+        self._accounts: dict[str, tuple[bytes, float]] = {}
+        self._decisions: dict[str, Decision] = {}
+
+    def _at(self, partition: int) -> _Partition:
+        return self._partitions.setdefault(partition, _Partition())
+
+    def claim(self, partition: int) -> Claim:
+        """See the protocol."""
+        with self._lock:
+            mine = self._at(partition)
+            mine.epoch += 1
+            panes = [(tick, *_pane(rows)) for tick, rows in sorted(mine.panes.items()) if tick > mine.sealed]
+            return Claim(mine.epoch, mine.position, mine.sealed, panes, dict(mine.ids))
+
+    def commit(
+        self, partition: int, epoch: int, position: Position,
+        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+    ) -> None:  # fmt: skip
+        """See the protocol."""
+        with self._lock:
+            mine = self._at(partition)
+            if mine.epoch != epoch:
+                raise Fenced(f"partition {partition} has a new owner")
+            if any(tick <= mine.sealed for tick in changed):
+                raise Sealed(f"partition {partition} is sealed up to tick {mine.sealed}")
+            for tick, (accounts, rows) in changed.items():
+                mine.panes.setdefault(tick, {}).update(zip(accounts, state.to_bytes(rows), strict=True))
+                mine.ids[tick] = np.concatenate([mine.ids.get(tick, ids[tick][:0]), ids[tick]])
+            mine.position = position
+
+    def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
+        """See the protocol."""
+        with self._lock:
+            return [(self._at(each).position, self._at(each).sealed) for each in range(partitions)]
+
+    def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
+        """See the protocol."""
+        with self._lock:
+            mine = self._at(partition)
+            mine.sealed = max(mine.sealed, tick)
+            panes = []
+            for each in sorted(each for each in mine.panes if each <= tick):
+                pane = Pane()
+                pane.add(*_pane(mine.panes[each]))
+                panes.append((each, pane))
+            return panes
+
+    def drop(self, partition: int, ticks: list[int]) -> None:
+        """See the protocol."""
+        with self._lock:
+            for tick in ticks:
+                self._at(partition).panes.pop(tick, None)
+
+    def lead(self) -> Lead:
+        """See the protocol."""
+        with self._lock:
+            lead = self._lead
+            lead.epoch += 1
+            values = [value for value, _ in self._accounts.values()]
+            return Lead(lead.epoch, lead.memory, list(self._accounts), values, dict(lead.verdicts), list(lead.outbox))
+
+    def judged(self, epoch: int, judging: Judging) -> None:
+        """See the protocol."""
+        with self._lock:
+            lead = self._lead
+            if lead.epoch != epoch:
+                raise Fenced("another worker judges now")
+            lead.memory = judging.memory
+            self._accounts.update({account: (value, evidence) for account, value, evidence in judging.accounts})
+            for account in judging.dropped:
+                self._accounts.pop(account, None)
+            for account, verdict in judging.verdicts.items():
+                if verdict is None:
+                    lead.verdicts.pop(account, None)
+                else:
+                    lead.verdicts[account] = verdict
+            lead.outbox += judging.findings
+
+    def sent(self, count: int) -> None:
+        """See the protocol."""
+        with self._lock:
+            del self._lead.outbox[:count]
+
+    def account(self, account: str) -> bytes | None:
+        """See the protocol."""
+        found = self._accounts.get(account)
+        return found[0] if found else None
+
+    def verdict(self, account: str) -> Verdict | None:
+        """See the protocol."""
+        return self._lead.verdicts.get(account)
+
+    def top(self, count: int) -> list[str]:
+        """See the protocol."""
+        with self._lock:
+            return sorted(self._accounts, key=lambda account: (-self._accounts[account][1], account))[:count]
+
+    def memory(self) -> bytes | None:
+        """See the protocol."""
+        return self._lead.memory
+
+    def decisions(self) -> list[Decision]:
+        """See the protocol."""
+        with self._lock:
+            return list(self._decisions.values())
+
+    def decide(self, decision: Decision) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._decisions[decision.id] = decision
+
+    def undo(self, decision: str) -> bool:
+        """See the protocol."""
+        with self._lock:
+            return self._decisions.pop(decision, None) is not None
+
+    def used_bytes(self) -> int:
+        """See the protocol."""
+        with self._lock:
+            return sum(len(value) for value, _ in self._accounts.values())
+
+    def ping(self) -> None:
+        """See the protocol."""
+
+    def close(self) -> None:
+        """See the protocol."""

@@ -1,0 +1,258 @@
+"""The Redis store: one small value an account, and two scripts that write all or nothing.
+
+Keys, all under ``<prefix>:1`` (1 is the layout's version) and all with an expiry:
+
+- ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
+  offset are written in one step on Redis Cluster too;
+- ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:decisions``: what is judged;
+- ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from typing import Any, TypeVar, cast
+
+import msgspec
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from detector import state
+from detector.feedback import Decision
+from detector.panes import UNSEALED, Pane
+from detector.verdict import Verdict
+from streams.errors import Fenced, Sealed, Unavailable, UsageError
+from streams.stores.base import Array, Claim, Judging, Lead, Position, ids_from_bytes, ids_to_bytes
+
+LAYOUT = "1"
+TIMEOUT = 10.0  # seconds for one answer
+T = TypeVar("T")
+
+_position = msgspec.json.Decoder(Position)
+_verdict = msgspec.json.Decoder(Verdict)
+_decision = msgspec.json.Decoder(Decision)
+
+
+def _script(name: str) -> str:
+    return resources.files("streams.stores").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
+class RedisStore:
+    """See :class:`streams.stores.base.Store`."""
+
+    def __init__(self, url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> None:
+        try:
+            self._redis = redis.Redis.from_url(
+                url, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
+            )
+        except ValueError as error:
+            raise UsageError(f"--store {url} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
+        self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, str(ttl)
+        self._scripts = {name: self._redis.register_script(_script(name)) for name in ("claim", "commit", "seal", "judged")}
+
+    def _partition_key(self, partition: int, name: str) -> str:
+        return f"{self._base}:{{{self._topic}:{partition}}}:{name}"
+
+    def _key(self, name: str) -> str:
+        return f"{self._base}:{{{self._topic}}}:{name}"
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Run ``call``; every way in which a server can be away becomes ``Unavailable``."""
+        try:
+            return call()
+        except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError) as error:
+            raise Unavailable(f"Redis does not answer ({error})") from error
+        except redis.ResponseError as error:
+            if str(error).startswith(("READONLY", "OOM", "CLUSTERDOWN", "MASTERDOWN", "MISCONF", "LOADING")):
+                raise Unavailable(f"Redis refuses writes ({error}): free memory, or point --store at the primary") from error
+            raise
+
+    def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        return self._ask(lambda: self._scripts[script](keys=keys, args=arguments))
+
+    # ---------------------------------------------------------------------------------------- partitions
+
+    def claim(self, partition: int) -> Claim:
+        """See the protocol."""
+        meta = self._partition_key(partition, "meta")
+        epoch = int(self._run("claim", [meta], [self._ttl]))
+        stored, sealed = cast(list[bytes | None], self._ask(lambda: self._redis.hmget(meta, "position", "sealed")))
+        claim = Claim(epoch, _position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED)
+        open_ticks = cast(set[bytes], self._ask(lambda: self._redis.smembers(self._partition_key(partition, "ticks"))))
+        for tick in sorted(int(each) for each in open_ticks):
+            if tick > claim.sealed:
+                claim.panes.append((tick, *self._read(partition, tick)))
+        if claim.position is not None:
+            for tick in range(claim.position.watermark - 8, claim.position.last + 1):
+                key = self._partition_key(partition, f"ids:{tick}")
+                value = cast(bytes | None, self._ask(lambda key=key: self._redis.get(key)))  # type: ignore[misc]
+                if value:
+                    claim.ids[tick] = ids_from_bytes(value)
+        return claim
+
+    def _read(self, partition: int, tick: int) -> tuple[list[str], Array]:
+        key = self._partition_key(partition, f"pane:{tick}")
+        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(key)))
+        return [account.decode() for account in found], state.from_bytes(list(found.values()))
+
+    def commit(
+        self, partition: int, epoch: int, position: Position,
+        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+    ) -> None:  # fmt: skip
+        """See the protocol."""
+        keys = [self._partition_key(partition, "meta"), self._partition_key(partition, "ticks")]
+        arguments: list[Any] = [epoch, msgspec.json.encode(position), self._ttl]
+        for tick, (accounts, rows) in changed.items():
+            keys += (self._partition_key(partition, f"pane:{tick}"), self._partition_key(partition, f"ids:{tick}"))
+            arguments += (tick, ids_to_bytes(ids[tick]), len(accounts))
+            for pair in zip(accounts, state.to_bytes(rows), strict=True):
+                arguments += pair
+        answer = self._run("commit", keys, arguments)
+        if answer == b"FENCED":
+            raise Fenced(f"partition {partition} has a new owner")
+        if answer == b"SEALED":
+            raise Sealed(f"partition {partition} was sealed meanwhile")
+
+    def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
+        """See the protocol."""
+
+        def ask() -> list[list[bytes | None]]:
+            pipe = self._redis.pipeline(transaction=False)
+            for partition in range(partitions):
+                pipe.hmget(self._partition_key(partition, "meta"), "position", "sealed")
+            return cast(list[list[bytes | None]], pipe.execute())
+
+        return [
+            (_position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED)
+            for stored, sealed in self._ask(ask)
+        ]
+
+    def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
+        """See the protocol."""
+        due = self._run("seal", [self._partition_key(partition, "meta"), self._partition_key(partition, "ticks")], [tick])
+        panes = []
+        for each in sorted(int(value) for value in due):
+            pane = Pane()
+            pane.add(*self._read(partition, each))
+            panes.append((each, pane))
+        return panes
+
+    def drop(self, partition: int, ticks: list[int]) -> None:
+        """See the protocol."""
+        if not ticks:
+            return
+
+        def ask() -> None:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.srem(self._partition_key(partition, "ticks"), *ticks)
+            pipe.unlink(*(self._partition_key(partition, f"pane:{tick}") for tick in ticks))
+            pipe.execute()
+
+        self._ask(ask)
+
+    # ------------------------------------------------------------------------------------------- judging
+
+    def lead(self) -> Lead:
+        """See the protocol."""
+        epoch = int(self._run("claim", [self._key("judge")], [self._ttl]))
+        lead = Lead(epoch, self.memory())
+
+        def accounts() -> list[tuple[bytes, bytes]]:
+            return list(self._redis.hscan_iter(self._key("accounts"), count=1000))
+
+        for account, value in self._ask(accounts):
+            lead.accounts.append(account.decode())
+            lead.values.append(value)
+        lead.outbox = cast(list[bytes], self._ask(lambda: self._redis.lrange(self._key("outbox"), 0, -1)))
+        prefix = self._key("verdict:")
+
+        def verdicts() -> list[bytes]:
+            keys = list(self._redis.scan_iter(match=prefix.replace("[", "\\[") + "*", count=1000))
+            pipe = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.hget(key, "json")
+            return [value for value in pipe.execute() if value]
+
+        for value in self._ask(verdicts):
+            found = _verdict.decode(value)
+            lead.verdicts[found.account_id] = found
+        return lead
+
+    def judged(self, epoch: int, judging: Judging) -> None:
+        """See the protocol."""
+        keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox")]
+        arguments: list[Any] = [epoch, judging.memory, self._ttl, self._key("verdict:"), len(judging.accounts)]
+        for entry in judging.accounts:
+            arguments += entry
+        arguments += (len(judging.dropped), *judging.dropped, len(judging.verdicts))
+        for account, verdict in judging.verdicts.items():
+            fields = verdict_fields(verdict) if verdict is not None else {}
+            arguments += (account, len(fields))
+            for pair in fields.items():
+                arguments += pair
+        arguments += (len(judging.findings), *judging.findings)
+        if self._run("judged", keys, arguments) == b"FENCED":
+            raise Fenced("another worker judges now")
+
+    def sent(self, count: int) -> None:
+        """See the protocol."""
+        self._ask(lambda: self._redis.ltrim(self._key("outbox"), count, -1))
+
+    # --------------------------------------------------------------------------------------------- asking
+
+    def account(self, account: str) -> bytes | None:
+        """See the protocol."""
+        return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("accounts"), account)))
+
+    def verdict(self, account: str) -> Verdict | None:
+        """See the protocol."""
+        value = cast(bytes | None, self._ask(lambda: self._redis.hget(self._key(f"verdict:{account}"), "json")))
+        return _verdict.decode(value) if value else None
+
+    def top(self, count: int) -> list[str]:
+        """See the protocol."""
+        names = cast(list[bytes], self._ask(lambda: self._redis.zrevrange(self._key("ranking"), 0, count - 1)))
+        return [name.decode() for name in names]
+
+    def memory(self) -> bytes | None:
+        """See the protocol."""
+        return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("judge"), "memory")))
+
+    def decisions(self) -> list[Decision]:
+        """See the protocol."""
+        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("decisions"))))
+        return sorted((_decision.decode(value) for value in found.values()), key=lambda one: (one.at, one.id))
+
+    def decide(self, decision: Decision) -> None:
+        """See the protocol."""
+        self._ask(lambda: self._redis.hset(self._key("decisions"), decision.id, cast(str, msgspec.json.encode(decision))))
+
+    def undo(self, decision: str) -> bool:
+        """See the protocol."""
+        return bool(self._ask(lambda: self._redis.hdel(self._key("decisions"), decision)))
+
+    def used_bytes(self) -> int:
+        """See the protocol."""
+        return int(cast(dict[str, Any], self._ask(lambda: self._redis.info("memory")))["used_memory"])
+
+    def ping(self) -> None:
+        """See the protocol."""
+        self._ask(self._redis.ping)
+
+    def close(self) -> None:
+        """See the protocol."""
+        self._redis.close()
+
+
+def verdict_fields(verdict: Verdict) -> dict[str, str]:
+    """A verdict as the plain hash that a gateway reads."""
+    return {
+        "level": verdict.level,
+        "score": f"{verdict.score:.4f}",
+        "flagged_at": "" if verdict.flagged_at is None else f"{verdict.flagged_at:.3f}",
+        "campaign": verdict.campaign or "",
+        "reasons": "; ".join(reason.text for reason in verdict.reasons),
+        "json": msgspec.json.encode(verdict).decode(),
+    }
