@@ -97,7 +97,11 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
     hashes = np.add.reduceat(_PAIRS[pair], starts, dtype=np.uint32)
     lengths = np.diff(starts, append=len(pair))
-    return hashes, lengths, np.diff(np.searchsorted(starts, ends), prepend=0)
+    last = np.searchsorted(starts, ends)
+    counts = np.diff(last, prepend=0)
+    final = counts > 0
+    lengths[last[final] - 1] = ends[final] - starts[last[final] - 1]  # up to the text's own end, whatever comes after it
+    return hashes, lengths, counts
 
 
 def word_hashes(text: str) -> Array:

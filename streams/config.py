@@ -27,6 +27,7 @@ class Config(BaseSettings):
     findings: Path | None = Field(None, description="file that changed verdicts are appended to")
     http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz are served on")
     http_port: int = Field(9108, ge=0, le=65535, description="their port; 0 serves nothing")
+    session_seconds: float = Field(10.0, ge=1, le=300, description="silence after which Kafka gives a dead worker's partitions to others")
     ttl_days: float = Field(14.0, gt=0, le=365, description="how long Redis keeps what is not touched")
     batch: int = Field(8192, ge=1, le=100_000, description="records taken at once, at most")
     tick_seconds: float = Field(DEFAULT.tick_ms / 1000, ge=1, le=86_400, description="event time between two judgings of an account")

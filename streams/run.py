@@ -38,7 +38,7 @@ def serve(config: Config) -> None:
     """Work until a signal says stop."""
     if not config.source:
         raise UsageError("--source is missing: write --source kafka://HOST:PORT/TOPIC")
-    source = open_source(config.source, config.group)
+    source = open_source(config.source, config.group, config.batch, config.session_seconds)
     store = open_store(config.store, source.name, config.prefix, int(config.ttl_days * 86_400))
     worker, metrics = assemble(config, source, store, sinks(config))
     stop_on_signals(worker.stop)

@@ -12,14 +12,14 @@ from streams.sources.kafka import KafkaSource
 from streams.sources.simulated import SimulatedSource
 
 
-def open_source(url: str, group: str) -> Source:
+def open_source(url: str, group: str, batch: int = 8192, session: float = 10.0) -> Source:
     """The source at ``url``: ``kafka://HOST:PORT/TOPIC``, or ``file:///PATH`` for a log file read once as one partition."""
     parts = urlsplit(url)
     if parts.scheme == "kafka":
-        return KafkaSource(url, group)
+        return KafkaSource(url, group, batch, session)
     if parts.scheme == "file":
         path = Path(unquote(parts.netloc + parts.path))
-        source = SimulatedSource([record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records])
+        source = SimulatedSource([record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records], most=batch)
         source.name = path.name
         return source
     raise UsageError(f"--source {url} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")

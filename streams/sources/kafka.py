@@ -63,10 +63,11 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
 class KafkaSource:
     """See :class:`streams.sources.base.Source`."""
 
-    def __init__(self, url: str, group: str, max_records: int = 8192, **overrides: Any) -> None:
+    def __init__(self, url: str, group: str, max_records: int = 8192, session: float = 10.0, **overrides: Any) -> None:
         self._servers, self.name, self._settings = parse(url)
         self._group, self._max = group, max_records
         self._rebalances = _Rebalances()
+        self._session_ms = int(session * 1000)
         self._overrides = overrides
         self._consumer: Any = None
         self._checked = 0.0
@@ -84,8 +85,8 @@ class KafkaSource:
                     max_partition_fetch_bytes=8 << 20,
                     max_poll_records=self._max,
                     max_poll_interval_ms=120_000,
-                    session_timeout_ms=10_000,
-                    heartbeat_interval_ms=2_000,
+                    session_timeout_ms=self._session_ms,
+                    heartbeat_interval_ms=self._session_ms // 4,
                     bootstrap_timeout_ms=5_000,
                     **{**self._settings, **self._overrides},
                 )
@@ -151,6 +152,8 @@ class KafkaSource:
         tp = TopicPartition(self.name, partition)
         try:
             high, at = self._consumer.highwater(tp), self._consumer.position(tp, timeout_ms=1000)
+            if high is None:  # not told as long as nothing was fetched since the seek
+                high = self._consumer.end_offsets([tp], timeout_ms=1000)[tp]
         except (KafkaError, AssertionError, AttributeError):
             return None
         return None if high is None or at is None else max(int(high) - int(at), 0)

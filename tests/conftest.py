@@ -1,0 +1,43 @@
+"""Fixtures shared by all tests. Services start once, when the first test asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.kafka import Broker
+from tests.services.redis import RedisServer
+
+ROOT = Path(__file__).parents[1]
+ARENA = Path(os.environ.get("SIPHONWATCH_ARENA", ROOT.parent / "shared" / "arena"))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    made = Broker(tmp_path_factory.mktemp("kafka"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    made = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def arena() -> Path:
+    """The labelled arena, which not every clone has beside it."""
+    if not (ARENA / "dev" / "labels.json").is_file():
+        pytest.skip(f"the arena is absent: no {ARENA.name}/dev beside this clone")
+    return ARENA / "dev"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was skipped, so that nothing is skipped silently."""
+    for report in terminalreporter.stats.get("skipped", ()):
+        terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else ''}")

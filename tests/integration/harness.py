@@ -1,0 +1,141 @@
+"""Workers as processes, and what they leave in the store."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.accounts import RECORD
+from detector.engine import Engine
+from detector.request import Request, batch, epoch_ms
+from detector.settings import DEFAULT, Settings
+from detector.simulate import World, simulate
+from detector.verdict import Verdict
+from streams import prior, snapshot
+from streams.simulating import encode
+from streams.stores.redis import RedisStore
+from tests.services.kafka import Broker
+from tests.services.process import Program, wait_until
+from tests.services.redis import RedisServer
+
+SETTINGS = DEFAULT
+WORLD = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
+
+
+def traffic() -> list[Request]:
+    """Requests slightly out of order, as gateways write them; with flags among their accounts."""
+    requests = simulate(WORLD).requests
+    return [*requests[1:51], requests[0], *requests[51:]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that must be the same however it came about."""
+
+    states: dict[str, bytes]
+    records: dict[str, tuple[object, ...]]
+    verdicts: dict[str, Verdict]
+
+
+def _record(value: bytes) -> tuple[object, ...]:
+    import numpy as np
+
+    return tuple(np.frombuffer(value, dtype=RECORD)[0].tolist())
+
+
+def replayed(requests: list[Request], size: int = 997, settings: Settings = SETTINGS) -> Outcome:
+    """What a replay of the log says, in one process and in batches of ``size``."""
+    engine = Engine(prior.load(), settings)
+    for start in range(0, len(requests), size):
+        part = requests[start : start + size]
+        engine.process(batch(part, [epoch_ms(request.timestamp) for request in part]))
+    engine.finish()
+    packed = snapshot.pack_accounts(engine, engine.accounts.ids)
+    states = {account: value[: snapshot.STATE_BYTES] for account, value, _ in packed}
+    return Outcome(states, {account: _record(value[snapshot.STATE_BYTES :]) for account, value, _ in packed}, dict(engine.verdicts))
+
+
+def keyed(requests: list[Request], how: str) -> list[tuple[bytes | None, bytes]]:
+    """(key, record) with the topic keyed by account, by request, or not at all."""
+    keys = {"account": lambda r: r.account_id.encode(), "request": lambda r: r.request_id.encode(), "none": lambda _: None}
+    return [(keys[how](request), encode(request)) for request in requests]
+
+
+@dataclass
+class Pipeline:
+    """A topic, a key prefix, and the workers on them."""
+
+    broker: Broker
+    redis: RedisServer
+    folder: Path
+    partitions: int
+    options: tuple[str, ...] = ("--batch", "400")
+    topic: str = field(default_factory=lambda: f"requests-{uuid.uuid4().hex[:8]}")
+    workers: list[Program] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.broker.create(self.topic, self.partitions)
+        self.store = RedisStore(self.redis.url, self.topic, f"test-{self.topic}")
+
+    def worker(self, *more: str) -> Program:
+        """Start one more worker."""
+        command = [
+            sys.executable, "-m", "streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
+            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", "1",
+            "--verdict-topic", f"{self.topic}.verdicts", "--dead-letter-topic", f"{self.topic}.dead", *self.options, *more,
+        ]  # fmt: skip
+        environment = {**os.environ, "SIPHONWATCH_SESSION_SECONDS": "1.5"}
+        program = Program(command, self.folder / f"worker-{len(self.workers)}.log", environment)
+        self.workers.append(program)
+        return program
+
+    def done(self, records: int) -> bool:
+        """Everything read, and judged to the last tick."""
+        positions = [position for position, _ in self.store.positions(self.partitions)]
+        if any(position is None for position in positions):
+            return False
+        if sum(position.offset for position in positions if position) < records:
+            return False
+        memory = self.store.memory()
+        last = max(position.last for position in positions if position)
+        return memory is not None and snapshot.unpack_memory(memory, SETTINGS).closed >= last
+
+    def finish(self, records: int, seconds: float = 90) -> None:
+        """Wait until all is judged."""
+        logs = lambda: "\n".join(f"--- {worker.output.name} {worker.process.poll()}\n{worker.tail(8)}" for worker in self.workers[-4:])  # noqa: E731
+        try:
+            wait_until(lambda: self.done(records), seconds, "everything to be read and judged")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.store.positions(self.partitions)}\n{logs()}") from None
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            if worker.running:
+                worker.stop()
+
+    def outcome(self) -> Outcome:
+        """What stands in the store."""
+        lead = self.store.lead()
+        states = {account: value[: snapshot.STATE_BYTES] for account, value in zip(lead.accounts, lead.values, strict=True)}
+        records = {account: _record(value[snapshot.STATE_BYTES :]) for account, value in zip(lead.accounts, lead.values, strict=True)}
+        return Outcome(states, records, lead.verdicts)
+
+
+def same(left: Outcome, right: Outcome) -> None:
+    """Assert that two outcomes are equal, naming the first difference."""
+    assert sorted(left.states) == sorted(right.states)
+    _first_difference("state", left.states, right.states)
+    _first_difference("record", left.records, right.records)
+    assert sorted(left.verdicts) == sorted(right.verdicts)
+    _first_difference("verdict", left.verdicts, right.verdicts)
+
+
+def _first_difference(what: str, left: dict, right: dict) -> None:
+    different = [name for name in sorted(left) if left[name] != right[name]]
+    if different:
+        name = different[0]
+        shown = ("", "") if what == "state" else (f"\n{left[name]!r}", f"\n{right[name]!r}")
+        raise AssertionError(f"{len(different)} of {len(left)} {what}s differ, the first is that of {name}{shown[0]}{shown[1]}")

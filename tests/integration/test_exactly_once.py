@@ -1,0 +1,92 @@
+"""Never lost, never twice: against a real Kafka and a real Redis, whatever dies."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from detector.request import Request
+from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
+from tests.services.kafka import Broker
+from tests.services.redis import RedisServer
+
+Make = Callable[..., Pipeline]
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return traffic()
+
+
+@pytest.fixture(scope="module")
+def expected(requests: list[Request]) -> Outcome:
+    outcome = replayed(requests)
+    levels = [verdict.level for verdict in outcome.verdicts.values()]
+    assert levels.count("block") + levels.count("throttle") >= 3, "the stream must hold something to find"
+    return outcome
+
+
+@pytest.fixture
+def pipeline(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> Iterator[Make]:
+    made: list[Pipeline] = []
+
+    def make(partitions: int, *options: str) -> Pipeline:
+        made.append(Pipeline(broker, redis_server, tmp_path, partitions, options or ("--batch", "400")))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.mark.parametrize("size", [1_000_000, 61])
+def test_batch_sizes_do_not_change_a_replay(requests: list[Request], expected: Outcome, size: int) -> None:
+    same(replayed(requests, size), expected)
+
+
+def test_live_equals_replay(pipeline: Make, requests: list[Request], expected: Outcome) -> None:
+    live = pipeline(1)
+    live.broker.produce(live.topic, keyed(requests, "account"))
+    worker = live.worker()
+    live.finish(len(requests))
+    assert worker.stop(10) == 0
+    same(live.outcome(), expected)
+    sent = live.broker.read(f"{live.topic}.verdicts")
+    assert len(sent) >= len(expected.verdicts)
+
+
+def test_a_worker_killed_ten_times(pipeline: Make, requests: list[Request], expected: Outcome) -> None:
+    rng = random.Random(5)
+    live = pipeline(2, "--batch", "150")
+    live.broker.produce(live.topic, keyed(requests, "account"))
+    for _ in range(10):
+        worker = live.worker()
+        time.sleep(rng.uniform(1.2, 3.2))
+        worker.kill()
+    live.worker()
+    live.finish(len(requests))
+    live.stop()
+    same(live.outcome(), expected)
+
+
+@pytest.mark.parametrize("key", ["account", "request", "none"])
+def test_three_workers_that_die_and_come_back(pipeline: Make, requests: list[Request], expected: Outcome, key: str) -> None:
+    rng = random.Random(key)
+    live = pipeline(3, "--batch", "200")
+    half = len(requests) // 2
+    live.broker.produce(live.topic, keyed(requests[:half], key), partitions=3)
+    alive = [live.worker() for _ in range(3)]
+    for _ in range(4):
+        time.sleep(rng.uniform(0.8, 2.0))
+        alive.pop(rng.randrange(len(alive))).kill()
+        alive.append(live.worker())
+    live.broker.produce(live.topic, keyed(requests[half:], key), partitions=3)
+    time.sleep(1.0)
+    assert alive.pop(0).stop(10) == 0
+    live.finish(len(requests))
+    live.stop()
+    same(live.outcome(), expected)

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# What the tests need beside Python: Apache Kafka's jars, a Java runtime, redis-server. Installs only what is missing,
+# and nothing where SIPHONWATCH_TEST_KAFKA or SIPHONWATCH_TEST_REDIS names a service to use instead.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+packages=()
+if [ -z "${SIPHONWATCH_TEST_KAFKA:-}" ]; then
+  command -v java >/dev/null || packages+=(default-jre-headless)
+  [ -n "$(ls .cache/kafka/kafka_*.jar 2>/dev/null)" ] || command -v mvn >/dev/null || packages+=(maven)
+fi
+if [ -z "${SIPHONWATCH_TEST_REDIS:-}" ]; then
+  command -v redis-server >/dev/null || packages+=(redis-server)
+fi
+if [ ${#packages[@]} -gt 0 ]; then
+  as_root=""
+  [ "$(id -u)" = 0 ] || as_root="sudo"
+  $as_root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+if [ -z "${SIPHONWATCH_TEST_KAFKA:-}" ] && [ -z "$(ls .cache/kafka/kafka_*.jar 2>/dev/null)" ]; then
+  mkdir -p .cache/kafka
+  mvn -q -B -f tests/services/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/.cache/kafka"
+fi

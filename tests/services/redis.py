@@ -1,0 +1,48 @@
+"""A real redis-server, with its data on disk so that it can be stopped and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import redis
+
+from tests.services.process import Program, free_port, wait_until
+
+
+class RedisServer:
+    """A server of one test session, or the one that ``SIPHONWATCH_TEST_REDIS`` names."""
+
+    def __init__(self, folder: Path) -> None:
+        given = os.environ.get("SIPHONWATCH_TEST_REDIS")
+        self.external = bool(given)
+        if given:
+            self.url = given
+            return
+        assert shutil.which("redis-server"), "no redis-server: run `make services`, or set SIPHONWATCH_TEST_REDIS=redis://HOST:PORT/0"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.port = folder, free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        self.program = Program(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--appendonly", "yes",
+             "--appendfsync", "always", "--save", ""],
+            self.folder / "redis.log",
+        )  # fmt: skip
+        wait_until(self.answers, 20, "redis-server to answer")
+
+    def answers(self) -> bool:
+        try:
+            return bool(redis.Redis.from_url(self.url).ping())
+        except redis.RedisError:
+            return False
+
+    def stop(self) -> None:
+        if not self.external:
+            self.program.stop()
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url)
