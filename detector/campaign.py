@@ -27,6 +27,7 @@ Array = npt.NDArray[Any]
 TRAIT_LIMITS = {
     "address": 5.0, "block": 2.5, "payment": 5.0, "agent": 1.0, "habit": 1.5, "opening": 2.0, "ending": 2.5, "system": 2.5,
 }  # fmt: skip
+TELLING = ("address", "block", "payment", "system", "content")  # what strangers seldom share
 TRAIT_WORDS = {
     "address": "the same addresses", "block": "the same networks", "payment": "the same payment", "agent": "the same client",
     "habit": "the same sampling parameters", "opening": "questions that open alike", "ending": "questions that end alike",
@@ -99,23 +100,40 @@ def link(view: View, candidates: Array, settings: Settings) -> tuple[Array, dict
     weights["block"] = np.where(weights["address"] > 0, 0.0, weights["block"])
     total = sum(weights.values(), np.zeros((count, count)))
     np.fill_diagonal(total, 0.0)
-    most = sum(TRAIT_LIMITS.values()) + 6.0
+    most = sum(TRAIT_LIMITS.values()) + CONTENT_LIMIT + 2.0
     tree = hierarchy.linkage(squareform(most - total - np.diag(np.full(count, most)), checks=False), method="average")
     group = hierarchy.fcluster(tree, most - settings.link_odds, criterion="distance") - 1
     return group, weights
 
 
-def _content_weight(view: View, candidates: Array) -> Array:
-    """Log-odds from the cosine of what two accounts ask, less what everybody asks."""
-    asks = view.count("asks")
-    residual = view.content[candidates] - view.common_content
-    mine = asks[candidates]
+CONTENT_LIMIT = 4.5  # log-odds that like content may count
+CONTENT_ASKS = 8  # asks before an account's content has a direction
+CONTENT_CROWD = 20_000  # accounts among which the rarity of a direction is looked up, at most
+
+
+def _directions(view: View, chosen: Array) -> tuple[Array, Array]:
+    """(N, DIMENSIONS) content less what everybody asks about, scaled to its own signal; (N,) which have any."""
+    asks = view.count("asks")[chosen]
+    residual = view.content[chosen] - view.common_content
     # a mean of n prompts is longer than its direction by the scatter of n prompts: take 1 / n off, or small accounts never meet
-    signal = (residual**2).sum(axis=1) - 1.0 / np.maximum(mine, 1.0)
-    clear = (mine >= 8) & (signal > 0.02)
-    scaled = residual / np.sqrt(np.maximum(signal, 0.02))[:, None]
+    signal = (residual**2).sum(axis=1) - 1.0 / np.maximum(asks, 1.0)
+    return residual / np.sqrt(np.maximum(signal, 0.02))[:, None], (asks >= CONTENT_ASKS) & (signal > 0.02)
+
+
+def _content_weight(view: View, candidates: Array) -> Array:
+    """Log-odds from the cosine of what two accounts ask: the rarer their direction among all accounts, the more.
+
+    A class does the same homework and half the world asks about the same news: what many ask about links nobody.
+    """
+    scaled, clear = _directions(view, candidates)
+    everyone = np.flatnonzero(view.count("asks") >= CONTENT_ASKS)
+    # by a hash of the state, not by place: who is looked at must not depend on the order of arrival
+    order = np.argsort(view.state["slots"]["map_prompts"][everyone].sum(axis=(1, 2), dtype=np.int64), kind="stable")
+    crowd, found = _directions(view, everyone[order[:: max(1, len(order) // CONTENT_CROWD)]] if len(order) > CONTENT_CROWD else everyone)
+    alike = ((scaled @ crowd[found].T) > 0.6).sum(axis=1)
+    rare = np.clip(np.log(max(int(found.sum()), 1) / np.maximum(alike, 1)), 0.0, CONTENT_LIMIT)
     cosine = np.clip(scaled @ scaled.T, -1.0, 1.0) * (clear[:, None] & clear[None, :])
-    result: Array = np.clip((cosine - 0.45) * 8.0, 0.0, 4.0)
+    result: Array = np.clip((cosine - 0.45) / 0.5, 0.0, 1.0) * np.minimum(rare[:, None], rare[None, :])
     return result
 
 
@@ -129,6 +147,15 @@ def _signup_weight(view: View, candidates: Array) -> Array:
     close = np.abs(mine[:, None] - mine[None, :]) < 1.0
     result: Array = np.where(close, np.clip(np.minimum(rare[:, None], rare[None, :]) * 0.5, 0.0, 2.0), 0.0)
     return result
+
+
+def overlap(members: View, union: View) -> float:
+    """Share of the members' distinct prompts that another member sent too, in [0, 1].
+
+    A hydra divides its task list; a class does the same homework and teams run the same test set.
+    """
+    separate = float(members.prompts.sum())
+    return max(0.0, 1.0 - float(union.prompts[0]) / separate) if separate else 0.0
 
 
 def ties(weights: dict[str, Array], members: Array) -> dict[str, float]:

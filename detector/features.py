@@ -69,6 +69,18 @@ def _variety(view: View, name: str) -> Array:
     return np.where(asks > 0, np.minimum(view.distinct(name) / np.maximum(asks, 1.0), 1.0), 0.0)
 
 
+def _varied(view: View) -> Array:
+    """Self-contained questions that each begin in their own way, at most twelve an hour.
+
+    What a task list is and little else: a product's template begins in one way, a test run is over in an hour, people come
+    back to their answers (the share of single questions counts squared), and a system prompt makes a product likely.
+    """
+    steady = np.minimum(view.hours, 12).sum(axis=1, dtype=np.int64) * view.fresh_share
+    single = view.share("asks", doubt=2.0) ** 2
+    bare = 1.0 - 0.75 * view.share("systems")
+    return _log(steady * _variety(view, "openings") * single * bare)
+
+
 def _busiest_hour(view: View) -> Array:
     hours = view.hours
     total = np.maximum(hours.sum(axis=1, dtype=np.int64), 1)
@@ -119,6 +131,12 @@ FEATURES: tuple[Feature, ...] = (
         "fresh_asks", lambda v: _log(v.count("asks") * v.fresh_share), "asks", 0, 13, 1, "absolute",
         "The volume of a harvest: single questions that the account has never asked before.",
         "sent {value} new single questions (median {median}, 99th percentile {p99})", power=True,
+    ),
+    Feature(
+        "varied_asks", _varied, "asks", 0, 11, 1, "absolute",
+        "A task list is this and little else is: self-contained questions, each its own, hour after hour.",
+        "sent {value} self-contained questions that begin in different ways, hour after hour (median {median}, 99th percentile {p99})",
+        power=True,
     ),
     Feature(
         "active_hours", lambda v: _log((v.hours > 0).sum(axis=1)), "hours", 0, 8, 1, "absolute",

@@ -46,7 +46,7 @@ class Settings:
     # -- judging
     judged_floor: float = 5.0
     """Requests before an account is judged at all: nobody can be accused on four questions."""
-    flag_odds: float = 2.2
+    flag_odds: float = 1.5
     """Evidence at which an account is flagged where the stream does not ask for more. Set on the simulator, so that its
     innocents stay under one false alarm in a thousand."""
     block_margin: float = 2.0
@@ -63,7 +63,7 @@ class Settings:
     """... to this one: what lies above may be harvesters, up to one account in twenty and a little."""
     tail_accounts: int = 200
     """Judged accounts before the stream's own tail is trusted."""
-    flag_range: float = 1.5
+    flag_range: float = 0.4
     """How far the stream's tail may move the flag from its shipped height: a campaign cannot hide by being many, and a quiet
     stream does not accuse its busiest."""
 
@@ -72,12 +72,17 @@ class Settings:
     """Accounts are linked this often."""
     link_odds: float = 4.5
     """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
-    link_reach: float = 2.2
+    link_reach: float = 2.0
     """Evidence under the flag down to which an account may join a campaign: who looks innocent is not pulled in."""
     link_most: int = 3000
     """Accounts linked at a time, the strongest first: pairs cost memory by the square."""
     link_least: int = 3
     """Accounts that make a campaign."""
+    tie_odds: float = 1.2
+    """Mean weight that one of the telling ties (addresses, payment, system prompt, content) must have in a campaign: clients,
+    parameters and ways to open a question are shared by too many."""
+    overlap_odds: float = 4.0
+    """What a campaign loses if its members all sent the same prompts: a hydra divides its list, a class shares it."""
     size_odds: float = 0.45
     """What each doubling of its members may add to a campaign over their average: they are not independent, and they were
     chosen for looking alike, so far less than the sum of their evidence."""

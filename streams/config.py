@@ -34,7 +34,7 @@ class Config(BaseSettings):
     lateness_seconds: float = Field(DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick")
     ahead_hours: float = Field(DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of the log's clock is refused")
     behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind it is refused")
-    idle_seconds: float = Field(2.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
+    idle_seconds: float = Field(10.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")
 
     _file: Path | None = None

@@ -21,7 +21,8 @@ def _settle(actor: Actor) -> None:
         temperature=rng.choice((None, 0.0, 0.3, 0.7, 0.7, 1.0)), max_tokens=rng.choice((None, None, 1024, 2048, 4096, 8192, 16384))
     )
     actor.answer = math.exp(rng.gauss(math.log(330), 0.7))
-    actor.created = actor.start - rng.expovariate(1 / 40) * DAY
+    if rng.random() < 0.6:  # the others were bought, or had been made long before
+        actor.created = actor.start - rng.expovariate(1 / 30) * DAY
 
 
 def _times(actor: Actor, count: int, human: bool) -> list[float]:
@@ -38,7 +39,7 @@ def _take(actor: Actor, count: int, tasks: Tasks, human: bool | None = None, ans
     """Ask ``count`` tasks, with the small evasions that some operators know."""
     rng = actor.rng
     human = rng.random() < 0.3 if human is None else human
-    system = actor.writer.system("science") if rng.random() < 0.2 else None
+    system = actor.writer.system("science") if rng.random() < 0.15 else None
     follow_ups = rng.choice((0.0, 0.0, 0.0, 0.0, 0.1, 0.25))
     repeats = rng.choice((0.0, 0.0, 0.0, 0.03, 0.1))
     last = ""

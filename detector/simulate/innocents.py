@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import random
 
 from detector.request import Parameters
 from detector.simulate.actor import DAY, Actor
+from detector.simulate.text import Writer
 
 
 def _dialogues(actor: Actor, asks: int, follow_ups: float, domains: list[str], human: bool = True, burst: float = 0.0) -> None:
@@ -60,10 +62,27 @@ def newcomer(actor: Actor) -> None:
         actor.ask(centre, text, turn=turn, model=actor.rng.choice(("large", "mini", "reasoning")))
 
 
-def pupil(actor: Actor) -> None:
-    """Homework: problems of one kind, some with a follow-up, over a few days."""
+def homework(rng: random.Random) -> list[str]:
+    """The problems that a class was set."""
+    domain = rng.choice(("arithmetic", "code", "science", "history"))
+    writer = Writer(rng)
+    return [writer.task(domain) for _ in range(rng.randint(15, 60))]
+
+
+def pupil(actor: Actor, problems: list[str] | None = None) -> None:
+    """Homework: problems of one kind, some with a follow-up, over a few days; a class has the same ones."""
     asks = actor.rng.randint(10, 110)
-    _dialogues(actor, asks, actor.rng.betavariate(3, 9), [actor.rng.choice(("arithmetic", "code", "science"))])
+    follow_ups = 0.06 + actor.rng.betavariate(3, 11)
+    domain = actor.rng.choice(("arithmetic", "code", "science"))
+    if problems is None:
+        _dialogues(actor, asks, follow_ups, [domain])
+        return
+    for problem in actor.rng.sample(problems, min(len(problems), asks)):
+        at = actor.moment()
+        actor.ask(at, problem if actor.rng.random() < 0.6 else "please " + problem)
+        while actor.rng.random() < follow_ups + 0.1:
+            at += actor.rng.expovariate(1 / 70)
+            actor.ask(at, actor.writer.follow_up(domain), turn=1, context=300)
 
 
 def hackathon(actor: Actor) -> None:
@@ -126,7 +145,7 @@ def benchmark_run(actor: Actor) -> None:
     domains = actor.domains(rng.randint(1, 12))
     suffix = actor.writer.suffix() if rng.random() < 0.3 else ""
     tasks = [actor.writer.task(rng.choice(domains)) + suffix for _ in range(rng.randint(60, 700))]
-    pace = math.exp(rng.uniform(math.log(0.3), math.log(15)))
+    pace = math.exp(rng.uniform(math.log(0.3), math.log(8)))
     for run in range(rng.choice((1, 1, 1, 2, 3))):
         at, model = actor.moment(), ("large", "mini", "reasoning")[run]
         for task in tasks:

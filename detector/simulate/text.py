@@ -159,7 +159,9 @@ class Writer:
         return self.fill(self.rng.choice(_SYSTEMS), domain)
 
     def template(self, domain: str) -> tuple[str, str]:
-        """(what stands before the slot, what stands after it) of a product's prompt."""
-        before = self.fill(self.rng.choice(_GENERAL_TASKS), domain) + ". " + self.document(domain, self.rng.randint(0, 20))
+        """(what stands before the slot, what stands after it) of a product's prompt; the instruction may stand at either end."""
+        instruction = self.fill(self.rng.choice(_GENERAL_TASKS), domain) + ". " + self.document(domain, self.rng.randint(0, 20))
+        if self.rng.random() < 0.35:
+            return "", "\n\n" + instruction
         after = "" if self.rng.random() < 0.5 else "\n" + self.fill(self.rng.choice(_GENERAL_TASKS), domain)
-        return before + "\n", after
+        return instruction + "\n", after

@@ -120,6 +120,7 @@ def _crowds(rng: random.Random, actor: Callable[[], Actor], labels: dict[str, La
         addresses, agent = [address(rng)], None
         payment, day = f"pm_{rng.getrandbits(40):010x}", rng.uniform(0, 2) * DAY
         parameters = some_parameters(rng)
+        homework = innocents.homework(rng)
         for _ in range(size):
             one = actor()
             one.addresses = addresses
@@ -129,7 +130,7 @@ def _crowds(rng: random.Random, actor: Callable[[], Actor], labels: dict[str, La
             elif crowd == "class":
                 one.agent, one.parameters, one.created = agent or one.agent, parameters, one.start - day
                 agent = one.agent
-                innocents.pupil(one)
+                innocents.pupil(one, homework)
             else:
                 one.created = one.start - day
                 innocents.newcomer(one)

@@ -84,7 +84,7 @@ class Pipeline:
         """Start one more worker."""
         command = [
             sys.executable, "-m", "streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
-            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", "1",
+            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", "4",
             "--verdict-topic", f"{self.topic}.verdicts", "--dead-letter-topic", f"{self.topic}.dead", *self.options, *more,
         ]  # fmt: skip
         environment = {**os.environ, "SIPHONWATCH_SESSION_SECONDS": "1.5"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,13 @@ def pipeline(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> Itera
         each.stop()
 
 
+def trickle(live: Pipeline, records: list[tuple[bytes | None, bytes]], seconds: float) -> None:
+    """Write ``records`` bit by bit over ``seconds``, so that the workers are never far from the end."""
+    for part in range(20):
+        live.broker.produce(live.topic, records[part * len(records) // 20 : (part + 1) * len(records) // 20], 3)
+        time.sleep(seconds / 20)
+
+
 @pytest.mark.parametrize("size", [1_000_000, 61])
 def test_batch_sizes_do_not_change_a_replay(requests: list[Request], expected: Outcome, size: int) -> None:
     same(replayed(requests, size), expected)
@@ -77,14 +85,15 @@ def test_a_worker_killed_ten_times(pipeline: Make, requests: list[Request], expe
 def test_three_workers_that_die_and_come_back(pipeline: Make, requests: list[Request], expected: Outcome, key: str) -> None:
     rng = random.Random(key)
     live = pipeline(3, "--batch", "200")
-    half = len(requests) // 2
-    live.broker.produce(live.topic, keyed(requests[:half], key), partitions=3)
+    records = keyed(requests, key)
+    writing = threading.Thread(target=trickle, args=(live, records, 8.0))
+    writing.start()
     alive = [live.worker() for _ in range(3)]
     for _ in range(4):
         time.sleep(rng.uniform(0.8, 2.0))
         alive.pop(rng.randrange(len(alive))).kill()
         alive.append(live.worker())
-    live.broker.produce(live.topic, keyed(requests[half:], key), partitions=3)
+    writing.join()
     time.sleep(1.0)
     assert alive.pop(0).stop(10) == 0
     live.finish(len(requests))

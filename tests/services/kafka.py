@@ -42,7 +42,7 @@ class Broker:
             f"log.dirs={folder / 'data'}\n"
             "offsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n"
             "share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n"
-            "group.min.session.timeout.ms=1000\noffsets.topic.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\nnum.partitions=1\nauto.create.topics.enable=true\n"
+            "message.max.bytes=4194304\ngroup.min.session.timeout.ms=1000\noffsets.topic.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\nnum.partitions=1\nauto.create.topics.enable=true\n"
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.properties))
@@ -74,7 +74,7 @@ class Broker:
 
     def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes]], partitions: int | None = None) -> None:
         """Send (key, value); without a key in turn to each partition."""
-        producer = KafkaProducer(bootstrap_servers=self.servers, acks="all", linger_ms=20, batch_size=1 << 18)
+        producer = KafkaProducer(bootstrap_servers=self.servers, acks="all", linger_ms=20, batch_size=1 << 18, max_request_size=4 << 20)
         for number, (key, value) in enumerate(records):
             producer.send(topic, value=value, key=key, partition=number % partitions if key is None and partitions else None)
         producer.flush()

@@ -1,0 +1,147 @@
+"""What a worker does while a broker or a store is away, with bad records, and with signals."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detector.request import Request
+from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
+from tests.services.kafka import Broker
+from tests.services.process import free_port, wait_until
+from tests.services.redis import RedisServer
+
+TEXT = "the secret words of a prompt"
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return traffic()
+
+
+@pytest.fixture(scope="module")
+def expected(requests: list[Request]) -> Outcome:
+    return replayed(requests)
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that may be stopped."""
+    made = Broker(tmp_path / "kafka")
+    if made.external:
+        pytest.skip("SIPHONWATCH_TEST_KAFKA names a broker that this test may not stop")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that may be stopped."""
+    made = RedisServer(tmp_path / "redis")
+    if made.external:
+        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
+    yield made
+    made.stop()
+
+
+def page(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=3) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+def waits(port: int, what: str) -> float:
+    _, text = page(port, "metrics")
+    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(f'siphonwatch_waits_total{{what="{what}"}}')), 0.0)
+
+
+def test_redis_and_the_broker_go_away_and_come_back(
+    own_broker: Broker, own_redis: RedisServer, tmp_path: Path, requests: list[Request], expected: Outcome
+) -> None:
+    port = free_port()
+    live = Pipeline(own_broker, own_redis, tmp_path, 2, ("--batch", "150"))
+    third = len(requests) // 3
+    live.broker.produce(live.topic, keyed(requests[:third], "account"))
+    worker = live.worker("--http-port", str(port))
+    wait_until(lambda: page(port, "readyz")[0] == 200, 30, "the worker to be ready")
+    assert page(port, "healthz") == (200, "ok\n")
+
+    own_redis.stop()
+    live.broker.produce(live.topic, keyed(requests[third : 2 * third], "account"))
+    wait_until(lambda: page(port, "readyz")[0] == 503 and waits(port, "store") >= 2, 30, "the worker to say that it waits for Redis")
+    assert "Redis" in page(port, "readyz")[1]
+    own_redis.start()
+    wait_until(lambda: page(port, "readyz")[0] == 200, 30, "the worker to be ready again")
+
+    own_broker.stop()
+    wait_until(lambda: page(port, "readyz")[0] == 503 and waits(port, "broker") >= 1, 60, "the worker to say that it waits for Kafka")
+    own_broker.start()
+    wait_until(lambda: page(port, "readyz")[0] == 200, 90, "the worker to be ready again")
+    live.broker.produce(live.topic, keyed(requests[2 * third :], "account"))
+    live.finish(len(requests), 120)
+    assert worker.stop(10) == 0
+    same(live.outcome(), expected)
+
+
+def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
+    broker: Broker, redis_server: RedisServer, tmp_path: Path, requests: list[Request]
+) -> None:
+    good = keyed(requests[:300], "none")
+    bad = [
+        b"not json " + TEXT.encode(), b'{"prompt": "' + TEXT.encode() + b'"}', b"[" * 100_000, b'{"a": "' + b"x" * (1 << 20) + b'"}',
+        msgspec.json.encode({"request_id": "r", "timestamp": "yesterday", "account_id": "a", "model": "m", "prompt": TEXT}),
+        msgspec.json.encode({"request_id": "r", "timestamp": 1.0, "account_id": TEXT, "model": "m"}),
+        msgspec.json.encode({"request_id": "r", "timestamp": 1.78e9, "account_id": 7, "model": "m", "prompt": TEXT}),
+    ]  # fmt: skip
+    live = Pipeline(broker, redis_server, tmp_path, 1)
+    live.broker.produce(live.topic, good[:150] + [(None, record) for record in bad] + good[150:])
+    worker = live.worker()
+    live.finish(len(good) + len(bad))
+    assert worker.stop(10) == 0
+    letters = [msgspec.json.decode(value) for value in live.broker.read(f"{live.topic}.dead")]
+    assert sorted(letter["reason"] for letter in letters) == sorted(
+        ["not_json", "missing_field", "too_deep", "too_large", "bad_time", "bad_time", "wrong_type"]
+    )
+    assert [letter["offset"] for letter in letters] == list(range(150, 157))
+    assert {letter["source"] for letter in letters} == {live.topic}
+    assert {letter["partition"] for letter in letters} == {0}
+    everything = "".join(map(str, letters)) + worker.tail(1000)
+    assert TEXT not in everything
+    same(live.outcome(), replayed(requests[:300]))
+
+
+def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> None:
+    from streams.simulating import encode
+
+    world = [request for request in traffic()[:400]]
+    for request in world:
+        request.messages[-1].content = f"{TEXT} {request.request_id}"
+    live = Pipeline(broker, redis_server, tmp_path, 1)
+    live.broker.produce(live.topic, [(None, encode(request)) for request in world])
+    worker = live.worker()
+    live.finish(len(world))
+    worker.stop(10)
+    client = redis_server.client()
+    dumped = b"".join(client.dump(key) for key in client.scan_iter(f"test-{live.topic}:*"))
+    assert len(dumped) > 10_000
+    for word in TEXT.split():
+        assert f" {word} ".encode() not in dumped
+    assert TEXT not in worker.tail(1000)
+
+
+def test_sigterm_while_waiting_for_a_broker(redis_server: RedisServer, tmp_path: Path, broker: Broker) -> None:
+    live = Pipeline(broker, redis_server, tmp_path, 1)
+    worker = live.worker("--source", f"kafka://127.0.0.1:{free_port()}/nobody")
+    time.sleep(3)
+    assert worker.running
+    assert worker.stop(10) == 0
