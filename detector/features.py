@@ -84,7 +84,8 @@ def _varied(view: View) -> Array:
 def _busiest_hour(view: View) -> Array:
     hours = view.hours
     total = np.maximum(hours.sum(axis=1, dtype=np.int64), 1)
-    return hours.max(axis=1) / total
+    share: Array = hours.max(axis=1) / total
+    return share
 
 
 def _ratio(view: View) -> Array:

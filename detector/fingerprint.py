@@ -69,13 +69,15 @@ def _pair_table() -> Array:
     folded = numbers[_FOLD[:, None], _FOLD[None, :]]
     folded[:, _FOLD == 0] = 0
     folded[:, _ALONE] = numbers[0, _ALONE]
-    return folded.reshape(-1)
+    flat: Array = folded.reshape(-1)
+    return flat
 
 
 def _start_table() -> Array:
     starts = (_FOLD[:, None] == 0) & (_FOLD[None, :] != 0)
     starts[:, _ALONE] = True
-    return starts.reshape(-1)
+    flat: Array = starts.reshape(-1)
+    return flat
 
 
 _PAIRS, _STARTS = _pair_table(), _start_table()
@@ -139,7 +141,8 @@ class _CueTable:
                 self.table[_mix(np.array([key]))[0] >> np.uint32(32 - self.BITS)] |= np.uint8(1 << family)
 
     def __call__(self, hashes: Array) -> Array:
-        return self.table[_mix(hashes) >> np.uint32(32 - self.BITS)]
+        found: Array = self.table[_mix(hashes) >> np.uint32(32 - self.BITS)]
+        return found
 
 
 _CUES = _CueTable()

@@ -54,6 +54,7 @@ class Pane:
 
     @property
     def accounts(self) -> list[str]:
+        """Whose rows there are, in their order."""
         return list(self.index)
 
     @property
@@ -124,7 +125,9 @@ class Panes:
             if bool(np.all((time <= before + ahead) & (time >= before - behind))):
                 self.clock = Clock(int(clock[-1]))
                 return everything, everything[:0], before
-        kept, strays, at = [], [], []
+        kept: list[int] = []
+        strays: list[int] = []
+        at: list[int] = []
         clock_now = self.clock
         for position, moment in enumerate(time.tolist()):
             found = clock_now.newest if clock_now.newest is not None else moment

@@ -149,7 +149,8 @@ def epoch_ms(timestamp: float | str) -> int:
         stamp = pd.Timestamp(timestamp)
         if stamp is pd.NaT:
             raise ValueError("timestamp is empty")
-        return round((stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp() * 1000)
+        seconds: float = (stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp()
+        return round(seconds * 1000)
     return round(timestamp * 1000)
 
 
@@ -179,7 +180,7 @@ def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
                 image = image or any("image" in part.type for part in content)
         elif role == "assistant":
             follow_up = True
-        elif role == "system" or role == "developer":
+        elif role in ("system", "developer"):
             system = _content(message.content)
         else:
             tool = follow_up = True
@@ -195,7 +196,8 @@ def hash_strings(values: Sequence[str | None]) -> Array:
     hashes[:-1] = pd.util.hash_array(uniques.astype(object), categorize=False) if len(uniques) else 0
     hashes[-1] = NO_HASH  # factorize's code for None is -1
     hashes[:-1][uniques == ""] = NO_HASH
-    return hashes[codes]
+    found: Array = hashes[codes]
+    return found
 
 
 def _block(address: str | None) -> str | None:

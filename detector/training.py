@@ -100,9 +100,5 @@ def prior(parts: Iterable[tuple[Array, Array, list[str], Population]], made_by: 
     collected = list(parts)
     weights, bias = fit(np.concatenate([part[0] for part in collected]), np.concatenate([part[1] for part in collected]))
     counts = sum((part[3].counts for part in collected), np.zeros_like(Population().counts))
-    reference = {
-        name: {int(cell): int(counts[row, cell]) for cell in np.flatnonzero(counts[row])} for row, name in enumerate(NAMES)
-    }
+    reference = {name: {int(cell): int(counts[row, cell]) for cell in np.flatnonzero(counts[row])} for row, name in enumerate(NAMES)}
     return Prior({name: round(float(w), 4) for name, w in zip(NAMES, weights, strict=True)}, round(bias, 4), reference, made_by)
-
-

@@ -99,9 +99,7 @@ def reasons(features: Array, over_median: Array, summary: Summary, least: int = 
     """
     order = np.argsort(-over_median, kind="stable")[:most]
     strong = [at for rank, at in enumerate(order.tolist()) if rank < least or over_median[at] > 0.25]
-    return [
-        reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong
-    ]
+    return [reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong]
 
 
 def flag_height(settings: Settings, evidence: Array) -> float:

@@ -75,10 +75,10 @@ class Desk:
         features = matrix(View(row))[0]
         model, summary = self.engine.model, self.summary
         over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
-        lines = [
-            FeatureLine(one.name, one.unit, number(features[at], one), number(summary.median[at], one), number(summary.p99[at], one), float(over[at]))
-            for at, one in enumerate(FEATURES)
-        ]  # fmt: skip
+        lines = []
+        for at, one in enumerate(FEATURES):
+            shown = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
+            lines.append(FeatureLine(one.name, one.unit, *shown, weight=float(over[at])))
         flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
         return AccountReport(
             account=account,

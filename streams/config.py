@@ -31,23 +31,25 @@ class Config(BaseSettings):
     ttl_days: float = Field(14.0, gt=0, le=365, description="how long Redis keeps what is not touched")
     batch: int = Field(8192, ge=1, le=100_000, description="records taken at once, at most")
     tick_seconds: float = Field(DEFAULT.tick_ms / 1000, ge=1, le=86_400, description="event time between two judgings of an account")
-    lateness_seconds: float = Field(DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick")
+    lateness_seconds: float = Field(
+        DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick"
+    )
     ahead_hours: float = Field(DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of the log's clock is refused")
     behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind it is refused")
     idle_seconds: float = Field(10.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")
 
-    _file: Path | None = None
-
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, then environment, then the file."""
-        file = TomlConfigSettingsSource(settings_cls, _path) if _path else None
-        return (init_settings, env_settings) + ((file,) if file else ())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def detection(self) -> Settings:
         """The detector's settings, with the event-time ones of this configuration."""
@@ -59,24 +61,20 @@ class Config(BaseSettings):
         )
 
 
-_path: Path | None = None
-
-
 def load(file: Path | None, **given: Any) -> Config:
     """The configuration; ``UsageError`` names the first setting that is wrong and what it should be."""
-    global _path
     if file is not None and not file.is_file():
         raise UsageError(f"--config {file} does not exist")
-    _path = file
+
+    class FromFile(Config):
+        model_config = SettingsConfigDict(toml_file=file)
+
     try:
-        return Config(**{name: value for name, value in given.items() if value is not None})
+        return FromFile(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        known = ", ".join(Config.model_fields)
-        hint = f"known settings are {known}" if first["type"] == "extra_forbidden" else first["msg"]
+        hint = f"known settings are {', '.join(Config.model_fields)}" if first["type"] == "extra_forbidden" else first["msg"]
         raise UsageError(f"setting {name} is wrong: {hint}") from error
     except ValueError as error:
         raise UsageError(f"--config {file} is not TOML ({error})") from error
-    finally:
-        _path = None

@@ -40,9 +40,10 @@ class _Screen:
             self.flagged[one.account_id] = one
             when = time.strftime("%a %H:%M", time.gmtime(one.at))
             group = f", one of {one.campaign}" if one.campaign else ""
-            console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} after {one.requests_at_flag} requests ({when} of the log{group})")
+            after = f"after {one.requests_at_flag} requests ({when} of the log{group})"
+            console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} {after}", soft_wrap=True)
             for reason in one.reasons[:3]:
-                console.print(f"          {reason.text}", style="dim")
+                console.print(f"          {reason.text}", style="dim", soft_wrap=True)
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """The simulator writes no bad records."""
@@ -82,7 +83,8 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
         http.stop()
     harvesters = {account for account, label in traffic.labels.items() if label.label == "harvest"}
     found, wrong = harvesters & set(screen.flagged), set(screen.flagged) - harvesters
-    console.print(f"\n[bold]harvesters found: {len(found)} of {len(harvesters)}; innocents flagged: {len(wrong)} of {len(traffic.labels) - len(harvesters)}[/]")
+    innocents = len(traffic.labels) - len(harvesters)
+    console.print(f"\n[bold]harvesters found: {len(found)} of {len(harvesters)}; innocents flagged: {len(wrong)} of {innocents}[/]")
     missed = sorted(traffic.labels[account].kind for account in harvesters - found)
     if missed:
         console.print(f"not found in this time: {', '.join(missed)}")

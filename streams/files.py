@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 import pyarrow.parquet
@@ -58,11 +59,11 @@ def read(path: Path) -> Iterator[Chunk]:
 
 
 def _opened(path: Path, raw: IO[bytes]) -> IO[bytes]:
-    openers: dict[str, Callable[[], IO[bytes]]] = {
-        ".gz": lambda: igzip.IGzipFile(fileobj=raw),
-        ".zst": lambda: zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True),
-    }
-    return openers.get(path.suffix, lambda: raw)()
+    if path.suffix == ".gz":
+        return cast(IO[bytes], igzip.open(raw, "rb"))  # type: ignore[no-untyped-call]
+    if path.suffix == ".zst":
+        return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return raw
 
 
 def _lines(path: Path) -> Iterator[Chunk]:
@@ -91,19 +92,16 @@ def _parquet(path: Path) -> Iterator[Chunk]:
 
 def _row(row: dict[str, object]) -> dict[str, object]:
     """A row without its nulls, and with messages and the like parsed where they were stored as JSON text."""
-    kept: dict[str, object] = {}
-    for name, value in row.items():
-        if value is None:
-            continue
-        if isinstance(value, str) and name in ("messages", "parameters", "usage") and value[:1] in "[{":
-            try:
-                value = msgspec.json.decode(value)
-            except msgspec.MsgspecError:
-                pass
-        elif isinstance(value, dict):
-            value = {key: inner for key, inner in value.items() if inner is not None}
-        kept[name] = value
-    return kept
+    return {name: _parsed(name, value) for name, value in row.items() if value is not None}
+
+
+def _parsed(name: str, value: object) -> object:
+    if isinstance(value, str) and name in ("messages", "parameters", "usage") and value[:1] in "[{":
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(value)
+    elif isinstance(value, dict):
+        return {key: inner for key, inner in value.items() if inner is not None}
+    return value
 
 
 def text(buffer: io.StringIO, path: Path) -> None:

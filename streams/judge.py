@@ -94,8 +94,14 @@ class Judge:
         findings = [msgspec.json.encode(verdict) for verdict in verdicts]
         self._store.judged(
             self._epoch,
-            Judging(snapshot.pack_memory(engine), snapshot.pack_accounts(engine, changed), dropped, {**dict.fromkeys(dropped), **hashes}, findings),
-        )  # fmt: skip
+            Judging(
+                memory=snapshot.pack_memory(engine),
+                accounts=snapshot.pack_accounts(engine, changed),
+                dropped=dropped,
+                verdicts={**dict.fromkeys(dropped), **hashes},
+                findings=findings,
+            ),
+        )
         self._outbox += findings
         metrics, memory = self._metrics, engine.memory
         metrics.ticks.inc(len(ticks))

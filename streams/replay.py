@@ -77,8 +77,7 @@ def _step(
     result.duplicates += added.duplicates
     refused = [(dead.position, dead.reason, dead.detail) for dead in decoded.dead]
     refused += [
-        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it")
-        for at in added.strays.tolist()
+        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it") for at in added.strays.tolist()
     ]
     for position, reason, detail in sorted(refused):
         result.dead[reason] += 1

@@ -28,9 +28,7 @@ def sinks(config: Config) -> Sinks:
 def assemble(config: Config, source: Source, store: Store, to: Sinks) -> tuple[Worker, Metrics]:
     """A worker and its metrics."""
     metrics = Metrics()
-    made = Worker(
-        source, store, decoder(config.format), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds
-    )
+    made = Worker(source, store, decoder(config.format), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
     return made, metrics
 
 
@@ -42,7 +40,9 @@ def serve(config: Config) -> None:
     store = open_store(config.store, source.name, config.prefix, int(config.ttl_days * 86_400))
     worker, metrics = assemble(config, source, store, sinks(config))
     stop_on_signals(worker.stop)
-    http = HttpServer(application(metrics.registry, lambda: worker.health), config.http_host, config.http_port) if config.http_port else None
+    http = (
+        HttpServer(application(metrics.registry, lambda: worker.health), config.http_host, config.http_port) if config.http_port else None
+    )
     if http:
         http.start()
     try:

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
+from kafka.errors import KafkaError
 
 from detector.verdict import Verdict
-from kafka.errors import KafkaError
 from streams.deadletters import DeadLetter
 from streams.errors import BrokerUnavailable
 from streams.sources.kafka import producer

@@ -40,10 +40,17 @@ def pack_memory(engine: Engine) -> bytes:
     memory = engine.memory
     return msgspec.msgpack.encode(
         _Stored(
-            state.VERSION, repr(engine.settings), memory.closed, memory.epoch, memory.height,
-            memory.population.counts.astype("<i8").tobytes(), memory.campaigns, memory.next_campaign, memory.judged,
+            state.VERSION,
+            repr(engine.settings),
+            memory.closed,
+            memory.epoch,
+            memory.height,
+            memory.population.counts.astype("<i8").tobytes(),
+            memory.campaigns,
+            memory.next_campaign,
+            memory.judged,
             memory.drifting,
-        )  # fmt: skip
+        )
     )
 
 
@@ -67,12 +74,13 @@ def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes,
     position = engine.accounts.positions(accounts)
     rows, records = state.to_bytes(engine.accounts.rows[position]), engine.accounts.records[position]
     return [
-        (account, row + record.tobytes(), float(record["evidence"]))
-        for account, row, record in zip(accounts, rows, records, strict=True)
+        (account, row + record.tobytes(), float(record["evidence"])) for account, row, record in zip(accounts, rows, records, strict=True)
     ]
 
 
-def restore(prior: Prior, settings: Settings, memory: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]) -> Engine:
+def restore(
+    prior: Prior, settings: Settings, memory: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]
+) -> Engine:
     """An engine as it was when its memory and accounts were packed."""
     engine = Engine(prior, settings, unpack_memory(memory, settings) if memory else None)
     if accounts:

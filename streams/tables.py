@@ -81,9 +81,14 @@ def _accounts_table(engine: Engine, count: int) -> None:
 
 def account(report: AccountReport, decisions: list[Decision]) -> None:
     """One account beside the population."""
-    console.print(f"[bold]{report.account}[/]  {_level(report.level)}  score {report.score:.3f}" + ("  on the allow list" if report.allowed else ""))
+    console.print(
+        f"[bold]{report.account}[/]  {_level(report.level)}  score {report.score:.3f}" + ("  on the allow list" if report.allowed else "")
+    )
     flagged = f"flagged {report.flagged_at}" if report.flagged_at else "never flagged"
-    console.print(f"{report.requests:,} requests, {report.tokens_out:,} tokens of answers; {flagged}" + (f"; member of {report.campaign}" if report.campaign else ""))
+    console.print(
+        f"{report.requests:,} requests, {report.tokens_out:,} tokens of answers; {flagged}"
+        + (f"; member of {report.campaign}" if report.campaign else "")
+    )
     if report.verdict:
         console.print("\n[bold]why[/]")
         for reason in report.verdict.reasons:
@@ -103,7 +108,16 @@ def top(reports: list[AccountReport]) -> None:
     table = Table("account", "level", "score", "flagged at", "requests", "tokens out", "campaign", "why", box=None, pad_edge=False)
     for one in reports:
         why = one.verdict.reasons[0].text if one.verdict and one.verdict.reasons else ""
-        table.add_row(one.account, _level(one.level), f"{one.score:.3f}", one.flagged_at[:16].replace("T", " "), f"{one.requests:,}", f"{one.tokens_out:,}", one.campaign, why)
+        table.add_row(
+            one.account,
+            _level(one.level),
+            f"{one.score:.3f}",
+            one.flagged_at[:16].replace("T", " "),
+            f"{one.requests:,}",
+            f"{one.tokens_out:,}",
+            one.campaign,
+            why,
+        )
     console.print(table)
 
 
@@ -120,7 +134,8 @@ def campaigns(found: list[Campaign]) -> None:
 
 def campaign(one: Campaign) -> None:
     """One campaign."""
-    console.print(f"[bold]{one.name}[/]: {len(one.members)} accounts since {_day(one.since / 1000)}, {one.requests:,} requests, {one.tokens_out:,} tokens of answers, evidence {one.evidence:.2f}")
+    console.print(f"[bold]{one.name}[/]: {len(one.members)} accounts since {_day(one.since / 1000)}, evidence {one.evidence:.2f}")
+    console.print(f"{one.requests:,} requests, {one.tokens_out:,} tokens of answers taken")
     console.print("\n[bold]what ties them[/] (mean log-odds against chance, pair by pair)")
     for trait, weight in one.ties.items():
         console.print(f"  {weight:5.2f}  {TRAIT_WORDS[trait]}")

@@ -151,15 +151,16 @@ class Worker:
         added = owned.panes.add(columns)
         letters = [(dead.position, dead.reason, dead.detail) for dead in decoded.dead]
         letters += [
-            (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it")
-            for at in added.strays.tolist()
+            (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it") for at in added.strays.tolist()
         ]
         if letters:
             # before the commit: sent again after a crash rather than not at all
-            self._sinks.dead([
-                DeadLetter(reason, detail, self._source.name, records.partition, offsets[at], len(values[at]))
-                for at, reason, detail in sorted(letters)
-            ])
+            self._sinks.dead(
+                [
+                    DeadLetter(reason, detail, self._source.name, records.partition, offsets[at], len(values[at]))
+                    for at, reason, detail in sorted(letters)
+                ]
+            )
         storing = time.perf_counter()
         owned.idle = False
         owned.heard = time.monotonic()

@@ -180,10 +180,9 @@ def content_writer(actor: Actor) -> None:
     frames = []
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
         words = rng.choice((300, 600, 900, 1200, 1500))
-        frames.append((
-            f"Write a {rng.choice(('witty', 'formal', 'friendly', 'calm', 'bold'))} {rng.choice(('article', 'blog post', 'product page', 'newsletter'))} of {words} words about ",
-            rng.choice((". Include headings and a conclusion.", ". Use short paragraphs.", "", ". Mention the brand at the end.")),
-        ))  # fmt: skip
+        manner, piece = rng.choice(("witty", "formal", "friendly", "calm", "bold")), rng.choice(("article", "blog post", "product page"))
+        closing = (". Include headings and a conclusion.", ". Use short paragraphs.", "", ". Mention the brand at the end.")
+        frames.append((f"Write a {manner} {piece} of {words} words about ", rng.choice(closing)))
     actor.answer, actor.spread = math.exp(rng.gauss(math.log(1000), 0.4)), 0.25
     domains, returns = actor.domains(rng.randint(1, 5)), rng.choice((0.0, 0.0, 0.05, 0.2))
     for _ in range(rng.randint(20, 260)):
@@ -229,7 +228,8 @@ def grader(actor: Actor) -> None:
         for question in questions:
             for _ in range(rng.randint(1, 3)):
                 at += rng.expovariate(1 / 3)
-                text = f"Rate the answer from 1 to 10 and give the reason.\n[Question] {question}\n[Answer] {actor.writer.document('writing', 40)}"
+                answer = actor.writer.document("writing", 40)
+                text = f"Rate the answer from 1 to 10 and give the reason.\n[Question] {question}\n[Answer] {answer}"
                 actor.ask(at, text, system=system, answer=80)
 
 

@@ -35,7 +35,10 @@ SUBJECTS: dict[str, str] = {
     "microscope thermal barcode panorama detector lens exposure histogram annotation tracking recognition",
 }
 DOMAINS = tuple(SUBJECTS)
-_SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wo xi za bri cla dro fle gra ple sta tri".split()
+_SYLLABLES = (
+    "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "qui", "ro", "su", "ta", "ve", "wo", "xi", "za",
+    "bri", "cla", "dro", "fle", "gra", "ple", "sta", "tri",
+)  # fmt: skip
 
 # {s}: a word of the subject, {n}: a number, {name}: a made-up name
 _TASKS: dict[str, tuple[str, ...]] = {
@@ -48,10 +51,14 @@ _TASKS: dict[str, tuple[str, ...]] = {
         "Build a small tool which reads a {s} and prints its {s}", "Remove every duplicate {s} from a {s}",
     ),
     "arithmetic": (
-        "{name} has {n} {s} and gives {n} to {name}. How many {s} are left?", "A {s} costs {n} euros. {name} buys {n} {s}. What is the total?",
-        "If {n} {s} need {n} hours, how long do {n} {s} need?", "{name} walks {n} {s} every day for {n} days. How far is that?",
-        "There are {n} {s} in a {s}. A third of them are gone. How many remain?", "{name} and {name} share {n} {s} in the ratio {n} to {n}.",
-        "The sum of {n} {s} and twice as many {s} is counted by {name}. What is it?", "Every {s} holds {n} {s}; {name} fills {n}. Find the rest.",
+        "{name} has {n} {s} and gives {n} to {name}. How many {s} are left?",
+        "A {s} costs {n} euros. {name} buys {n} {s}. What is the total?",
+        "If {n} {s} need {n} hours, how long do {n} {s} need?",
+        "{name} walks {n} {s} every day for {n} days. How far is that?",
+        "There are {n} {s} in a {s}. A third of them are gone. How many remain?",
+        "{name} and {name} share {n} {s} in the ratio {n} to {n}.",
+        "The sum of {n} {s} and twice as many {s} is counted by {name}. What is it?",
+        "Every {s} holds {n} {s}; {name} fills {n}. Find the rest.",
     ),
 }  # fmt: skip
 _GENERAL_TASKS = (
@@ -141,10 +148,8 @@ class Writer:
     def document(self, domain: str, words: int) -> str:
         """Running text about a subject."""
         vocabulary = SUBJECTS[domain].split()
-        glue = "the of and with that which from under over after while each other many before".split()
-        return " ".join(
-            self.rng.choice(vocabulary if at % 2 else glue) if self.rng.random() < 0.9 else self.name() for at in range(words)
-        )
+        glue = ["the", "of", "and", "with", "that", "which", "from", "under", "over", "after", "while", "each", "other", "many", "before"]
+        return " ".join(self.rng.choice(vocabulary if at % 2 else glue) if self.rng.random() < 0.9 else self.name() for at in range(words))
 
     def suffix(self) -> str:
         """An instruction that elicits reasoning."""

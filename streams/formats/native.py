@@ -43,7 +43,7 @@ class NativeDecoder:
         times = np.rint(stamps * 1000.0)
         if len(times) and not (times.min() >= EARLIEST and times.max() <= LATEST):
             return None
-        if not all([0 < len(request.account_id) <= NAME_LIMIT for request in requests]):
+        if requests and not 0 < min(names := [len(request.account_id) for request in requests]) <= max(names) <= NAME_LIMIT:
             return None
         return Decoded(requests, times.astype(np.int64).tolist(), list(range(len(requests))), [])
 

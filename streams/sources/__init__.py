@@ -19,7 +19,9 @@ def open_source(url: str, group: str, batch: int = 8192, session: float = 10.0) 
         return KafkaSource(url, group, batch, session)
     if parts.scheme == "file":
         path = Path(unquote(parts.netloc + parts.path))
-        source = SimulatedSource([record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records], most=batch)
+        source = SimulatedSource(
+            [record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records], most=batch
+        )
         source.name = path.name
         return source
     raise UsageError(f"--source {url} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")

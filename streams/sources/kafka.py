@@ -6,6 +6,7 @@ the client's own thread; they are noted there and acted on between polls, and a 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -18,7 +19,15 @@ from kafka.errors import KafkaError
 from streams.errors import BrokerUnavailable, UsageError
 from streams.sources.base import Polled, Records
 
-SECURITY = ("security_protocol", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password", "ssl_cafile", "ssl_certfile", "ssl_keyfile")
+SECURITY = (
+    "security_protocol",
+    "sasl_mechanism",
+    "sasl_plain_username",
+    "sasl_plain_password",
+    "ssl_cafile",
+    "ssl_certfile",
+    "ssl_keyfile",
+)
 
 
 def parse(url: str) -> tuple[str, str, dict[str, Any]]:
@@ -161,10 +170,8 @@ class KafkaSource:
     def progress(self, offsets: dict[int, int]) -> None:
         """See the protocol."""
         commits = {TopicPartition(self.name, each): OffsetAndMetadata(at, "", -1) for each, at in offsets.items()}
-        try:
+        with contextlib.suppress(KafkaError, AssertionError):  # then the group's lag display is behind; what counts is stored
             self._consumer.commit_async(commits)
-        except (KafkaError, AssertionError):
-            pass  # only the group's lag display is behind; the offsets that count are stored
 
     def close(self) -> None:
         """See the protocol."""

@@ -124,10 +124,7 @@ class RedisStore:
                 pipe.hmget(self._partition_key(partition, "meta"), "position", "sealed")
             return cast(list[list[bytes | None]], pipe.execute())
 
-        return [
-            (_position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED)
-            for stored, sealed in self._ask(ask)
-        ]
+        return [(_position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED) for stored, sealed in self._ask(ask)]
 
     def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
         """See the protocol."""
@@ -235,7 +232,7 @@ class RedisStore:
 
     def used_bytes(self) -> int:
         """See the protocol."""
-        return int(cast(dict[str, Any], self._ask(lambda: self._redis.info("memory")))["used_memory"])
+        return int(self._ask(lambda: self._redis.info("memory"))["used_memory"])
 
     def ping(self) -> None:
         """See the protocol."""

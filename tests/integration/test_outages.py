@@ -123,7 +123,7 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
 def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> None:
     from streams.simulating import encode
 
-    world = [request for request in traffic()[:400]]
+    world = traffic()[:400]
     for request in world:
         request.messages[-1].content = f"{TEXT} {request.request_id}"
     live = Pipeline(broker, redis_server, tmp_path, 1)
