@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import campaign as campaigns
-from detector import state, verdict
+from detector import drift, state, verdict
 from detector.accounts import NEVER, NOTHING, Accounts
 from detector.campaign import Campaign
 from detector.features import matrix
@@ -43,6 +43,7 @@ class Memory:
     campaigns: list[Campaign] = field(default_factory=list)
     next_campaign: int = 1
     judged: int = 0  # accounts with evidence at the last epoch
+    history: list[float] = field(default_factory=list)  # median evidence of each epoch, for drift
     drifting: bool = False
 
 
@@ -57,6 +58,7 @@ class Engine:
         self.verdicts: dict[str, Verdict] = {}  # the last verdict of every account that is not clear
         self.changed: set[str] = set()  # accounts whose state or record changed since the last ``take_changes``
         self.dropped: list[str] = []
+        self._allowed: set[str] = set()
         self._reference = self.model.reference
         self._summary: Summary | None = None
         self._own = Panes(settings)  # of ``process``: a log that is one partition
@@ -112,6 +114,8 @@ class Engine:
         records["requests"][position] += counters[:, state.COUNTER["requests"]]
         records["tokens_out"][position] += counters[:, state.COUNTER["tokens_out"]]
         records["seen"][position] = tick
+        if self._allowed:
+            records["allowed"][position] = [name in self._allowed for name in names]
         self.changed.update(names)
         memory.closed = tick
         if len(position):
@@ -240,7 +244,10 @@ class Engine:
             memory.population.observe(matrix(View(rows[active[grown]])))
         judged = records["own"][records["own"] > NOTHING]
         memory.judged = len(judged)
-        memory.height = verdict.flag_height(settings, judged)
+        if bool(grown.any()):
+            memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
+            memory.drifting = drift.drifting(memory.history)
+        memory.height = verdict.flag_height(settings, judged) + settings.drift_odds * memory.drifting
         self._summary = None
 
     def _forget(self, tick: int) -> None:
@@ -317,9 +324,9 @@ class Engine:
     def teach(self, decisions: list[Decision], now: int) -> None:
         """Apply analysts' decisions: all that stand, so that one taken back is gone without a trace."""
         self.teaching.apply(decisions)
-        allowed = {account for one in decisions for account in one.accounts if one.allows(now)}
+        self._allowed = {account for one in decisions for account in one.accounts if one.allows(now)}
         _, records = self.accounts.known()
-        wanted = np.array([account in allowed for account in self.accounts.ids], dtype=np.uint8)
+        wanted = np.array([account in self._allowed for account in self.accounts.ids], dtype=np.uint8)
         for position in np.flatnonzero(records["allowed"] != wanted).tolist():
             self.changed.add(self.accounts.ids[position])
         records["allowed"] = wanted

@@ -67,6 +67,9 @@ class Settings:
     """How far the stream's tail may move the flag from its shipped height: a campaign cannot hide by being many, and a quiet
     stream does not accuse its busiest."""
 
+    drift_odds: float = 0.3
+    """What the flag is raised by while the whole population moves: caution instead of a flood."""
+
     # -- campaigns
     link_ms: int = HOUR_MS
     """Accounts are linked this often."""

@@ -77,8 +77,8 @@ class Desk:
         over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
         lines = []
         for at, one in enumerate(FEATURES):
-            shown = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
-            lines.append(FeatureLine(one.name, one.unit, *shown, weight=float(over[at])))
+            shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
+            lines.append(FeatureLine(one.name, one.unit, shown, median, p99, float(over[at])))
         flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
         return AccountReport(
             account=account,

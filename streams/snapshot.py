@@ -31,8 +31,8 @@ class _Stored(msgspec.Struct):
     campaigns: list[Campaign]
     next_campaign: int
     judged: int
+    history: list[float]
     drifting: bool
-    drift: list[float] = []
 
 
 def pack_memory(engine: Engine) -> bytes:
@@ -49,6 +49,7 @@ def pack_memory(engine: Engine) -> bytes:
             memory.campaigns,
             memory.next_campaign,
             memory.judged,
+            memory.history,
             memory.drifting,
         )
     )
@@ -65,7 +66,7 @@ def unpack_memory(value: bytes, settings: Settings) -> Memory:
     counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
     return Memory(
         stored.closed, stored.epoch, stored.height, Population(counts), stored.campaigns, stored.next_campaign, stored.judged,
-        stored.drifting,
+        stored.history, stored.drifting,
     )  # fmt: skip
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from detector.campaign import TRAIT_WORDS, Campaign
 from detector.engine import Engine
@@ -16,7 +17,8 @@ from detector.feedback import Decision
 from streams import replay
 from streams.ask import AccountReport, tie_words
 
-console = Console(highlight=False)
+# a pipe or a file gets whole lines: a cut account id is of no use to anybody
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 COLOURS = {"clear": "green", "watch": "yellow", "throttle": "dark_orange", "block": "red"}
 
 
@@ -68,7 +70,18 @@ def replayed(result: replay.Replayed, count: int) -> None:
 
 
 def _accounts_table(engine: Engine, count: int) -> None:
-    table = Table("account", "level", "score", "flagged at", "requests", "at flag", "campaign", "why", box=None, pad_edge=False)
+    table = Table(
+        Column("account", no_wrap=True, overflow="fold"),
+        "level",
+        "score",
+        "flagged at",
+        "requests",
+        "at flag",
+        "campaign",
+        "why",
+        box=None,
+        pad_edge=False,
+    )
     for _, row in zip(range(count), replay.rows(engine), strict=False):
         verdict = engine.verdicts.get(row["account_id"])
         why = "\n".join(reason.text for reason in verdict.reasons[:2]) if verdict else ""
@@ -105,7 +118,18 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
 
 def top(reports: list[AccountReport]) -> None:
     """The worst accounts."""
-    table = Table("account", "level", "score", "flagged at", "requests", "tokens out", "campaign", "why", box=None, pad_edge=False)
+    table = Table(
+        Column("account", no_wrap=True, overflow="fold"),
+        "level",
+        "score",
+        "flagged at",
+        "requests",
+        "tokens out",
+        "campaign",
+        "why",
+        box=None,
+        pad_edge=False,
+    )
     for one in reports:
         why = one.verdict.reasons[0].text if one.verdict and one.verdict.reasons else ""
         table.add_row(

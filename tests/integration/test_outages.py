@@ -98,7 +98,8 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
 ) -> None:
     good = keyed(requests[:300], "none")
     bad = [
-        b"not json " + TEXT.encode(), b'{"prompt": "' + TEXT.encode() + b'"}', b"[" * 100_000, b'{"a": "' + b"x" * (1 << 20) + b'"}',
+        b"not json " + TEXT.encode(), b'{"prompt": "' + TEXT.encode() + b'"}', b'{"x": ' + b"[" * 100_000,
+        b'{"a": "' + b"x" * (1 << 20) + b'"}',
         msgspec.json.encode({"request_id": "r", "timestamp": "yesterday", "account_id": "a", "model": "m", "prompt": TEXT}),
         msgspec.json.encode({"request_id": "r", "timestamp": 1.0, "account_id": TEXT, "model": "m"}),
         msgspec.json.encode({"request_id": "r", "timestamp": 1.78e9, "account_id": 7, "model": "m", "prompt": TEXT}),

@@ -1,0 +1,121 @@
+"""Features point the right way, and their sentences read as they should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from detector import state
+from detector.features import DIRECTION, FEATURES, HIGH, LOW, NAMES, POSITION, matrix
+from detector.request import Message, Parameters, Request, RequestBatch, Usage, batch
+from detector.verdict import reason
+from detector.view import View
+
+GOLDEN = Path(__file__).with_name("sentences.golden.txt")
+START = 1_790_000_000
+
+
+def account(**changes: object) -> Request:
+    made = Request("r", START, "a", "m", prompt="what is a lighthouse for", usage=Usage(20, 100))
+    return changed(made, changes)
+
+
+def changed(request: Request, changes: dict[str, object]) -> Request:
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    return Request(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def columns(requests: list[Request]) -> RequestBatch:
+    return batch(requests, [int(float(each.timestamp) * 1000) for each in requests])
+
+
+def features(requests: list[Request]) -> dict[str, float]:
+    part = columns(requests)
+    codes, names = pd.factorize(part.accounts)
+    rows = state.fold(part, codes, len(names))
+    return dict(zip(NAMES, matrix(View(rows))[0].tolist(), strict=True))
+
+
+def series(count: int, every: float, **changes: object) -> list[Request]:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda"]
+    made = []
+    for at in range(count):
+        text = f"{words[at % 11]} {words[at // 11 % 11]} number{at} thing"
+        made.append(account(request_id=str(at), timestamp=START + at * every, **{"prompt": text, **changes}))
+    return made
+
+
+def test_a_harvest_differs_from_a_dialogue_in_the_directed_sense() -> None:
+    harvest = features(series(200, 900))
+    turns = [Message("user", "x"), Message("assistant", "y"), Message("user", "and then?")]
+    dialogue = features(series(60, 900, prompt=None, messages=turns) + series(40, 700))
+    for name in ("varied_asks", "steady_asks", "fresh_asks", "single_turn", "follow_up"):
+        at = POSITION[name]
+        assert DIRECTION[at] * (harvest[name] - dialogue[name]) > 0, name
+
+
+def test_a_burst_counts_less_than_the_same_questions_over_days() -> None:
+    burst, steady = features(series(200, 1)), features(series(200, 900))
+    assert burst["steady_asks"] < steady["steady_asks"] - 3
+    assert burst["busiest_hour"] > 0.9 > steady["busiest_hour"]
+
+
+def test_repeats_system_prompts_end_users_tools_and_parameters_are_seen() -> None:
+    assert features(series(50, 600, prompt="always the same"))["repeats"] > 0.9
+    system = [Message("system", "you are a shop"), Message("user", "hello")]
+    assert features(series(20, 600, prompt=None, messages=system))["system_prompt"] == 1
+    assert features(series(20, 600, end_user_id="u"))["end_users"] == 1
+    tool = [Message("user", "x"), Message("tool", "42")]
+    assert features(series(20, 600, prompt=None, messages=tool))["tool_use"] == 1
+    assert features(series(20, 600, parameters=Parameters(max_tokens=8192, n=4)))["roomy_limit"] > 0.8
+    assert features(series(20, 600, parameters=Parameters(max_tokens=1, temperature=0)))["one_token"] > 0.8
+
+
+def test_a_fixed_suffix_and_a_template_are_told_apart() -> None:
+    suffixed = [
+        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"word{i} other{i} third{i} and. Reason step by step")
+        for i in range(60)
+    ]
+    slotted = [
+        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"Write an article about word{i} other{i}. Include headings and")
+        for i in range(60)
+    ]
+    assert features(suffixed)["fixed_suffix"] > 0.8
+    assert features(suffixed)["reasoning_cues"] > 0.8
+    assert features(slotted)["template"] > 0.7
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=NAMES)
+def test_every_feature_is_finite_and_in_its_span_for_odd_accounts(feature: object) -> None:
+    odd = [
+        [account()],
+        series(3, 0.001),
+        series(2, 40 * 86_400),
+        series(5, 60, status=429),
+        series(5, 60, prompt=""),
+        series(4, 60, usage=None),
+    ]
+    at = POSITION[feature.name]  # type: ignore[attr-defined]
+    for requests in odd:
+        value = features(requests)[feature.name]  # type: ignore[attr-defined]
+        assert np.isfinite(value)
+        assert LOW[at] <= value <= HIGH[at]
+
+
+def test_every_sentence_is_the_golden_one() -> None:
+    lines = []
+    for feature in FEATURES:
+        middle = (feature.low + feature.high) / 2
+        made = reason(feature, feature.low + 0.75 * (feature.high - feature.low), middle, feature.high, 1.0)
+        lines.append(f"{feature.name} [{made.atlas}]: {made.text}\n")
+    assert "".join(lines) == GOLDEN.read_text(encoding="utf-8"), "sentences changed: read them, then write the golden file anew"
+
+
+def test_every_feature_says_why_and_names_a_technique() -> None:
+    for feature in FEATURES:
+        assert feature.why.endswith((".", ")."))
+        assert feature.atlas.startswith("AML.T")
+        assert all(slot in feature.sentence for slot in ("{value}", "{median}", "{p99}"))
