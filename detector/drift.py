@@ -23,7 +23,7 @@ def drifting(history: Sequence[float]) -> bool:
     detector = drift.ADWIN(delta=0.002, clock=1, grace_period=SETTLING)
     last = -RECENT
     for at, value in enumerate(history):
-        detector.update(value)  # type: ignore[no-untyped-call]
+        detector.update(value)
         if detector.drift_detected and at >= SETTLING:
             last = at
     return len(history) - last <= RECENT and last >= 0

@@ -101,11 +101,12 @@ class Engine:
             raise ValueError(f"tick {tick} comes after tick {memory.closed}, which is judged already")
         at = (tick + 1) * settings.tick_ms + settings.lateness_ms
         changes = self._turn_epoch(tick, at)
-        merged = Pane()
-        for pane in panes:
+        merged = panes[0] if len(panes) == 1 else Pane()
+        for pane in panes if len(panes) > 1 else ():
             merged.add(pane.accounts, pane.filled)
-        order = np.argsort(np.array(merged.accounts, dtype=object), kind="stable")
-        names = [merged.accounts[position] for position in order.tolist()]
+        unsorted = merged.accounts
+        order = sorted(range(len(unsorted)), key=unsorted.__getitem__)
+        names = [unsorted[position] for position in order]
         delta = merged.filled[order]
         position = self.accounts.positions(names)
         rows, records = self.accounts.rows, self.accounts.records
@@ -226,10 +227,11 @@ class Engine:
             return []
         if memory.epoch >= 0:
             self._learn_population(memory.epoch)
-        turned = memory.epoch >= 0
+        span = tick * settings.tick_ms // settings.link_ms
+        due = memory.epoch >= 0 and span != memory.epoch * settings.epoch_ms // settings.link_ms
         memory.epoch = epoch
         self._forget(tick)
-        return self._link(at, tick) if turned else []
+        return self._link(at, tick) if due else []
 
     def _learn_population(self, epoch: int) -> None:
         """Count the accounts that were active in ``epoch``, as they look now."""

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 DIMENSIONS = 48  # of the content vector
 NORM = 16.0  # length of one prompt's content vector before rounding to integers
-HEAD, TAIL = 384, 128  # characters kept of a long prompt: its ask is at the start or the end, its document between
+HEAD, TAIL = 224, 96  # characters kept of a long prompt: its ask is at the start or the end, its document between
 SCAFFOLD_WORDS = 3  # words of an opening and of an ending
 _SEED = 0x51F0  # of the tables below: changing it changes every stored sketch
 
@@ -43,44 +43,35 @@ class Fingerprints:
         return Fingerprints(*(column[index] for column in columns))
 
 
-def _byte_classes() -> tuple[Array, Array]:
-    """(byte -> its lower-case form, or 0 between words; byte -> it begins a word by itself).
-
-    Letters, digits and every byte of a multi-byte character make words. The scripts that write no spaces
-    (CJK: lead bytes E3 to E9) make one word a character, so that phrases in them are word pairs too.
-    """
-    fold = np.zeros(256, dtype=np.uint8)
+def _folding() -> bytes:
+    """Byte -> its lower-case form, or 0 between words: letters, digits and every byte of a multi-byte character make words."""
+    folded = bytearray(256)
     for byte in range(256):
-        if chr(byte).isascii() and chr(byte).isalnum():
-            fold[byte] = ord(chr(byte).lower())
-        elif byte >= 0x80:
-            fold[byte] = byte
-    alone = np.zeros(256, dtype=bool)
-    alone[0xE3:0xEA] = True
-    return fold, alone
+        if byte >= 0x80:
+            folded[byte] = byte
+        elif chr(byte).isalnum():
+            folded[byte] = ord(chr(byte).lower())
+    return bytes(folded)
 
 
-_FOLD, _ALONE = _byte_classes()
+_END = 1  # stands for NUL, which parts the texts of a batch
+_FOLD_KEEPING_NUL = bytes([_END]) + _folding()[1:]
+# Scripts that write no spaces (CJK: lead bytes E3 to E9): each character is a word, so that phrases in them are word pairs too.
+_ALONE_FROM, _ALONE_COUNT = 0xE3, 7
 
 
 def _pair_table() -> Array:
     """A random 32-bit number for each (previous byte, byte) inside a word; a word's hash is their sum."""
     numbers = np.random.Generator(np.random.PCG64(_SEED)).integers(1, 2**32, (256, 256), dtype=np.uint32)
-    folded = numbers[_FOLD[:, None], _FOLD[None, :]]
-    folded[:, _FOLD == 0] = 0
-    folded[:, _ALONE] = numbers[0, _ALONE]
-    flat: Array = folded.reshape(-1)
+    numbers[:, : _END + 1] = 0
+    numbers[_END] = numbers[0]
+    alone = slice(_ALONE_FROM, _ALONE_FROM + _ALONE_COUNT)
+    numbers[:, alone] = numbers[0, alone]
+    flat: Array = numbers.reshape(-1)
     return flat
 
 
-def _start_table() -> Array:
-    starts = (_FOLD[:, None] == 0) & (_FOLD[None, :] != 0)
-    starts[:, _ALONE] = True
-    flat: Array = starts.reshape(-1)
-    return flat
-
-
-_PAIRS, _STARTS = _pair_table(), _start_table()
+_PAIRS = _pair_table()
 _BIGRAM = np.uint32(0x9E3779B1)
 
 
@@ -89,15 +80,17 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     joined = "\x00".join(texts)
     if joined.count("\x00") != len(texts) - 1:  # a text that holds the separator itself
         joined = "\x00".join([text.replace("\x00", " ") for text in texts])
-    data = np.frombuffer(("\x00" + joined + "\x00\x00").encode("utf-8", "replace"), dtype=np.uint8)
-    pair = data[:-1].astype(np.uint16)
-    pair <<= 8
-    pair |= data[1:]
-    starts = np.flatnonzero(_STARTS[pair])
-    ends = np.flatnonzero(data[1:] == 0)[: len(texts)]  # where each text's closing separator stands in ``pair``
+    data = np.frombuffer(("\x00" + joined + "\x00\x00").encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
+    letter = data > _END
+    begins = letter[1:] & ~letter[:-1]
+    begins |= (data[1:] - np.uint8(_ALONE_FROM)) < _ALONE_COUNT
+    starts = np.flatnonzero(begins)
+    ends = np.flatnonzero(data[1:] == _END)[: len(texts)]  # where each text's closing separator stands
     if not len(starts):
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
-    hashes = np.add.reduceat(_PAIRS[pair], starts, dtype=np.uint32)
+    pair = np.multiply(data[:-1], 256, dtype=np.intp)
+    pair += data[1:]
+    hashes = np.add.reduceat(_PAIRS.take(pair), starts, dtype=np.uint32)
     lengths = np.diff(starts, append=len(pair))
     last = np.searchsorted(starts, ends)
     counts = np.diff(last, prepend=0)

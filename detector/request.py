@@ -187,34 +187,56 @@ def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
     return question, system, follow_up, tool, image
 
 
-def hash_strings(values: Sequence[str | None]) -> Array:
-    """A 64-bit hash of each string (SipHash with a fixed key, by pandas); 0 for ``None`` and for ''."""
+def _hash_uniques(uniques: Array) -> Array:
+    """64-bit hashes (SipHash with a fixed key, by pandas) and one 0 after them, which is what code -1 points at."""
+    hashes = np.full(len(uniques) + 1, NO_HASH, dtype=np.uint64)
+    if len(uniques):
+        hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
+        hashes[:-1][uniques == ""] = NO_HASH
+    return hashes
+
+
+def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     codes, uniques = pd.factorize(column)
-    hashes = np.empty(len(uniques) + 1, dtype=np.uint64)
-    hashes[:-1] = pd.util.hash_array(uniques.astype(object), categorize=False) if len(uniques) else 0
-    hashes[-1] = NO_HASH  # factorize's code for None is -1
-    hashes[:-1][uniques == ""] = NO_HASH
-    found: Array = hashes[codes]
+    return codes, uniques.astype(object)
+
+
+def hash_strings(values: Sequence[str | None]) -> Array:
+    """A 64-bit hash of each string; 0 for ``None`` and for ''."""
+    codes, uniques = _codes(values)
+    found: Array = _hash_uniques(uniques)[codes]
     return found
 
 
-def _block(address: str | None) -> str | None:
+def _block(address: str) -> str:
     """The network an address belongs to: /24 for IPv4, /48 for IPv6."""
-    if not address:
-        return None
     return ":".join(address.split(":")[:3]) if ":" in address else address.rpartition(".")[0]
 
 
-def _seconds(created: float | str | None) -> int:
+def _hash_addresses(values: Sequence[str | None]) -> tuple[Array, Array]:
+    """Hashes of addresses and of the networks they belong to."""
+    codes, uniques = _codes(values)
+    blocks = np.empty(len(uniques), dtype=object)
+    blocks[:] = [_block(address) for address in uniques]
+    return _hash_uniques(uniques)[codes], _hash_uniques(blocks)[codes]
+
+
+def _seconds(values: Sequence[float | str | None]) -> Array:
     """Seconds since the epoch, 0 where unknown: a fact joined in by the gateway is not worth losing a request for."""
-    if created is None:
-        return 0
     try:
-        return int(created) if not isinstance(created, str) else epoch_ms(created) // 1000
+        column = np.array(values, dtype=np.float64)  # None becomes NaN
+    except ValueError:
+        column = np.array([_second(value) for value in values], dtype=np.float64)
+    return np.clip(np.nan_to_num(column), 0, 2**32 - 1).astype(np.int64)
+
+
+def _second(value: float | str | None) -> float:
+    try:
+        return 0.0 if value is None else epoch_ms(value) / 1000
     except (ValueError, OverflowError):
-        return 0
+        return 0.0
 
 
 _EMPTY = Parameters()
@@ -224,8 +246,12 @@ _NO_USAGE = Usage()
 _LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken record, not a request
 
 
-def _given(raw: msgspec.Raw) -> bool:
-    return raw is not _ABSENT and bytes(raw) not in _NOTHING
+def _given(raws: list[msgspec.Raw]) -> Array:
+    """Which of the raw values are there and say more than "nothing"."""
+    present = np.array([raw is not _ABSENT for raw in raws], dtype=bool)
+    for at in np.flatnonzero(present).tolist():
+        present[at] = bytes(raws[at]) not in _NOTHING
+    return present
 
 
 def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
@@ -253,9 +279,9 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
     temperature = np.array([np.nan if p.temperature is None else p.temperature for p in parameters], dtype=np.float64)
     logprobs = flags([bool(p.logprobs) or bool(p.top_logprobs) for p in parameters])
     seeded = flags([p.seed is not None for p in parameters])
-    forced = flags([_given(p.response_format) for p in parameters])
-    tools = flags([_given(p.tools) for p in parameters])
-    addresses = [r.source_ip for r in requests]
+    forced = _given([p.response_format for p in parameters])
+    tools = _given([p.tools for p in parameters])
+    address, block = _hash_addresses([r.source_ip for r in requests])
     return RequestBatch(
         accounts=accounts,
         request=hash_strings([r.request_id for r in requests]),
@@ -273,19 +299,19 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
         max_tokens=max_tokens,
         samples=samples,
         logprobs=logprobs,
-        logit_bias=flags([_given(p.logit_bias) for p in parameters]),
+        logit_bias=_given([p.logit_bias for p in parameters]),
         seeded=seeded,
         forced_json=forced,
         model=hash_strings([r.model for r in requests]),
         session=hash_strings([r.session_id for r in requests]),
         end_user=hash_strings([r.end_user_id for r in requests]),
         system=hash_strings([t[1] for t in turns]),
-        address=hash_strings(addresses),
-        block=hash_strings([_block(a) for a in addresses]),
+        address=address,
+        block=block,
         agent=hash_strings([r.user_agent for r in requests]),
         payment=hash_strings([r.payment_fingerprint for r in requests]),
         habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
-        created=np.clip(np.array([_seconds(r.account_created_at) for r in requests], dtype=np.int64), 0, 2**32 - 1),
+        created=_seconds([r.account_created_at for r in requests]),
         rpm=ints([r.rate_limit_rpm or 0 for r in requests]),
         tpm=ints([r.rate_limit_tpm or 0 for r in requests]),
         text=fingerprint([t[0] for t in turns]),

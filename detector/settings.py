@@ -71,8 +71,8 @@ class Settings:
     """What the flag is raised by while the whole population moves: caution instead of a flood."""
 
     # -- campaigns
-    link_ms: int = HOUR_MS
-    """Accounts are linked this often."""
+    link_ms: int = 3 * HOUR_MS
+    """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
     link_odds: float = 4.5
     """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
     link_reach: float = 2.0

@@ -241,26 +241,32 @@ def advance(state: Array, generation: Array, minute: Array | None = None) -> Arr
     result["slots"][moved, target[moved] % 2] = 0
     result["generation"] = target
     if minute is not None:
-        _advance_minutes(result, minute)
+        result["minute"] = np.maximum(state["minute"], minute)
+        result["minutes"] = _minutes_at(state, result["minute"])
     return result
 
 
-def _advance_minutes(state: Array, minute: Array) -> None:
-    target = np.maximum(state["minute"], minute).astype(np.int64)
+def _minutes_at(state: Array, minute: Array) -> Array:
+    """(N, MINUTES) the ring as it stands at ``minute`` (N,), which is not before its own."""
+    target = minute.astype(np.int64)
+    own = state["minute"].astype(np.int64)
+    if bool((target == own).all()):
+        ring: Array = state["minutes"]
+        return ring
     position = np.arange(MINUTES)
     newest_there = target[:, None] - (target[:, None] - position) % MINUTES  # the minute that each cell now stands for
-    state["minutes"] = np.where(newest_there > state["minute"][:, None].astype(np.int64), 0, state["minutes"])
-    state["minute"] = target
+    return np.where(newest_there > own[:, None], np.uint16(0), state["minutes"])
 
 
 def merge(left: Array, right: Array) -> Array:
     """Rows of the unions of two arrays of rows (N,), pairwise."""
     generation = np.maximum(left["generation"], right["generation"])
     minute = np.maximum(left["minute"], right["minute"])
-    result, other = advance(left, generation, minute), advance(right, generation, minute)
+    result = advance(left, generation, minute)
+    other = right if bool((right["generation"] == generation).all()) else advance(right, generation)
     for name in ("created", "rpm", "tpm"):
         result[name] = np.maximum(result[name], other[name])
-    result["minutes"] = add_saturating(result["minutes"], other["minutes"])
+    result["minutes"] = add_saturating(result["minutes"], _minutes_at(right, minute))
     for slot in (0, 1):
         present = np.flatnonzero(other["slots"]["counters"][:, slot, 0])  # an empty generation has nothing to add
         if len(present):

@@ -77,8 +77,7 @@ def replay(
     settings = config.load(file, tick_seconds=tick_seconds)
     found = files.find(paths)
     # records live as long as their batch: the collector would walk over them again and again for nothing
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    gc.disable()
     letters: TextIO | None = dead_letters.open("w", encoding="utf-8") if dead_letters else None
 
     def on_dead(letter: Any) -> None:

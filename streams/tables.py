@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -19,7 +20,13 @@ from streams.ask import AccountReport, tie_words
 
 # a pipe or a file gets whole lines: a cut account id is of no use to anybody
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 COLOURS = {"clear": "green", "watch": "yellow", "throttle": "dark_orange", "block": "red"}
+
+
+def _whole(name: str) -> Column:
+    """A column that is never cut."""
+    return Column(name, no_wrap=True, overflow="fold")
 
 
 def _level(word: str) -> str:
@@ -71,7 +78,7 @@ def replayed(result: replay.Replayed, count: int) -> None:
 
 def _accounts_table(engine: Engine, count: int) -> None:
     table = Table(
-        Column("account", no_wrap=True, overflow="fold"),
+        _whole("account"),
         "level",
         "score",
         "flagged at",
@@ -106,7 +113,7 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
         console.print("\n[bold]why[/]")
         for reason in report.verdict.reasons:
             console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
-    table = Table("feature", "account", "median", "99th percentile", "unit", "weight", box=None, pad_edge=False)
+    table = Table("feature", "account", "median", "99th percentile", "unit", "weight", **PLAIN)
     for line in report.features:
         table.add_row(line.name, line.value, line.median, line.p99, line.unit, f"{line.weight:+.2f}")
     console.print()
@@ -119,7 +126,7 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
 def top(reports: list[AccountReport]) -> None:
     """The worst accounts."""
     table = Table(
-        Column("account", no_wrap=True, overflow="fold"),
+        _whole("account"),
         "level",
         "score",
         "flagged at",
@@ -150,7 +157,7 @@ def campaigns(found: list[Campaign]) -> None:
     if not found:
         console.print("no campaigns found yet")
         return
-    table = Table("campaign", "accounts", "requests", "tokens out", "since", "tied by", box=None, pad_edge=False)
+    table = Table("campaign", "accounts", "requests", "tokens out", "since", "tied by", **PLAIN)
     for one in found:
         table.add_row(one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", _day(one.since / 1000), tie_words(one))
     console.print(table)
@@ -176,7 +183,7 @@ def decisions(found: list[Decision]) -> None:
 
 
 def _decisions(found: list[Decision]) -> None:
-    table = Table("id", "when", "subject", "decision", "by", "note", box=None, pad_edge=False)
+    table = Table("id", "when", "subject", "decision", "by", "note", **PLAIN)
     for one in found:
         said = {True: "harvest", False: "benign", None: "allowed"}[one.harvest]
         until = f" until {_day(one.allow_until)}" if one.allow_until else ""

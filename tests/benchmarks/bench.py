@@ -1,0 +1,214 @@
+"""`make bench`: speed, delay and size, from one run on this machine.
+
+Reads the arena's log where it lies beside the clone, simulated traffic elsewhere. Every figure is printed, and written to
+RESULTS.md beside this file.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import psutil
+import zstandard
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from detector.settings import DEFAULT
+from streams import snapshot
+from streams.files import read
+from streams.stores.redis import RedisStore
+from tests.conftest import ARENA
+from tests.services.kafka import Broker
+from tests.services.process import Program, wait_until
+from tests.services.redis import RedisServer
+
+HERE = Path(__file__).parent
+
+
+def records(folder: Path) -> tuple[Path, str]:
+    """(a log, what it is)."""
+    arena = ARENA / "dev" / "requests.jsonl.gz"
+    if arena.is_file():
+        return arena, "the arena's log"
+    path = folder / "simulated.jsonl"
+    subprocess.run([sys.executable, "-m", "streams", "simulate", str(path), "--accounts", "4000", "--days", "3"], check=True)
+    return path, "simulated traffic (the arena is absent)"
+
+
+def replay_rate(path: Path, count: int, cores: set[int]) -> tuple[float, float]:
+    """(requests a second of the whole command, peak MiB) of `siphonwatch replay` on ``cores``."""
+    command = [sys.executable, "-m", "streams", "replay", str(path), "--top", "0"]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    return count / (time.perf_counter() - started), usage.ru_maxrss / 1024
+
+
+def plain_polling(broker: Broker, topic: str, count: int) -> float:
+    """Records a second that a bare kafka-python consumer polls from the same topic."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=broker.servers, enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=8192,
+        fetch_max_bytes=32 << 20, max_partition_fetch_bytes=8 << 20,
+    )  # fmt: skip
+    tp = TopicPartition(topic, 0)
+    consumer.assign([tp])
+    consumer.seek_to_beginning(tp)
+    seen, started = 0, 0.0
+    while seen < count:
+        found = consumer.poll(timeout_ms=1000)
+        if not started and found:
+            started = time.perf_counter()
+            seen = -sum(map(len, found.values()))
+            count += seen
+            seen = 0
+            continue
+        seen += sum(map(len, found.values()))
+    rate = seen / (time.perf_counter() - started)
+    consumer.close()
+    return rate
+
+
+class Live:
+    """A worker on a topic, and what can be seen of it from outside."""
+
+    def __init__(self, broker: Broker, redis: RedisServer, folder: Path, topic: str) -> None:
+        prefix = f"bench-{uuid.uuid4().hex[:8]}"
+        self.store = RedisStore(redis.url, topic, prefix)
+        command = [
+            sys.executable, "-m", "streams", "run", "--source", broker.url(topic), "--store", redis.url, "--group", prefix,
+            "--prefix", prefix, "--http-port", "0", "--idle-seconds", "2", "--log-level", "error",
+            "--verdict-topic", f"{topic}.verdicts",
+        ]  # fmt: skip
+        self.worker = Program(command, folder / f"{prefix}.log")
+
+    def offset(self) -> int:
+        position, _ = self.store.positions(1)[0]
+        return position.offset if position else 0
+
+    def judged(self) -> bool:
+        position, _ = self.store.positions(1)[0]
+        memory = self.store.memory()
+        return bool(position and memory and snapshot.unpack_memory(memory, DEFAULT).closed >= position.last)
+
+
+def live_rate(live: Live, count: int) -> float:
+    """Records a second between the first commit and the last."""
+    wait_until(lambda: live.offset() > 0, 60, f"the worker to begin\n{live.worker.tail()}")
+    first, started = live.offset(), time.perf_counter()
+    wait_until(lambda: live.offset() >= count, 300, "the worker to read everything")
+    return (count - first) / (time.perf_counter() - started)
+
+
+def delays(broker: Broker, live: Live, topic: str, values: list[bytes], rate: float) -> np.ndarray:
+    """Milliseconds from producing an account's last request of a tick to its verdict in the verdict topic."""
+    producer = KafkaProducer(bootstrap_servers=broker.servers, linger_ms=5, batch_size=1 << 17)
+    wait_until(lambda: live.store.positions(1)[0][0] is not None, 60, f"the worker to begin\n{live.worker.tail()}")
+    consumer = KafkaConsumer(bootstrap_servers=broker.servers, enable_auto_commit=False, auto_offset_reset="latest")
+    consumer.assign([TopicPartition(f"{topic}.verdicts", 0)])
+    consumer.poll(timeout_ms=500)
+    sent: dict[tuple[int, str], float] = {}
+    found: list[tuple[float, int, str]] = []
+
+    def collect(timeout: int) -> None:
+        for arrived in consumer.poll(timeout_ms=timeout).values():
+            now = time.perf_counter()
+            for record in arrived:
+                finding = msgspec.json.decode(record.value)
+                found.append((now, finding["tick"], finding["account_id"]))
+
+    keys = msgspec.json.Decoder(dict)
+    named = [(value, int(keys.decode(value)["timestamp"] * 1000) // DEFAULT.tick_ms, keys.decode(value)["account_id"]) for value in values]
+    started = time.perf_counter()
+    for number, (value, tick, account) in enumerate(named):
+        while (ahead := number / rate - (time.perf_counter() - started)) > 0:
+            collect(int(min(ahead * 1000, 2)))
+        producer.send(topic, value=value, partition=0)
+        sent[tick, account] = time.perf_counter()
+    producer.flush()
+    for _ in range(20):
+        collect(100)
+    last = max(tick for _, tick, _ in named)
+    spent = [1000 * (now - sent[tick, account]) for now, tick, account in found if (tick, account) in sent and tick < last]
+    producer.close()
+    consumer.close()
+    return np.array(spent)
+
+
+def machine() -> str:
+    """What this ran on."""
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{os.cpu_count()} cores ({model or platform.machine()}), {memory:.0f} GiB, Python {platform.python_version()}, {platform.system()}"
+    )
+
+
+def main() -> None:
+    """Run everything once."""
+    folder = Path(tempfile.mkdtemp(prefix="siphonwatch-bench-"))
+    path, what = records(folder)
+    values = [record for chunk in read(path) for record in chunk.records]
+    count, size = len(values), sum(map(len, values)) / len(values)
+    packed = folder / "log.jsonl.zst"
+    packed.write_bytes(zstandard.ZstdCompressor(level=6).compress(b"\n".join(values)))
+    one, all_cores = {min(os.sched_getaffinity(0))}, os.sched_getaffinity(0)
+    gz_rate, gz_peak = replay_rate(path, count, one)
+    zst_rate, _ = replay_rate(packed, count, one)
+    both_rate, _ = replay_rate(path, count, all_cores)
+    broker, redis = Broker(folder / "kafka"), RedisServer(folder / "redis")
+    try:
+        broker.create("requests", 1)
+        broker.produce("requests", ((None, value) for value in values), 1)
+        plain_before = plain_polling(broker, "requests", count)
+        before = redis.client().info("memory")["used_memory"]
+        live = Live(broker, redis, folder, "requests")
+        rate = live_rate(live, count)
+        wait_until(live.judged, 120, "the last tick to be judged")
+        peak = psutil.Process(live.worker.process.pid).memory_info().rss / 2**20
+        accounts = len(live.store.lead().accounts)
+        used = (redis.client().info("memory")["used_memory"] - before) / accounts
+        live.worker.stop()
+        plain = (plain_before + plain_polling(broker, "requests", count)) / 2
+        broker.create("paced", 1)
+        broker.create("paced.verdicts", 1)
+        second = Live(broker, redis, folder, "paced")
+        milliseconds = delays(broker, second, "paced", values[: min(count, 120_000)], rate / 2)
+        second.worker.stop()
+    finally:
+        broker.stop()
+        redis.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    lines = [
+        f"| log | {what}: {count:,} records of {size:,.0f} bytes |",
+        f"| replay on one core, whole command, .jsonl.gz | {gz_rate:,.0f} requests/s (aim 50,000) |",
+        f"| replay on one core, whole command, .jsonl.zst | {zst_rate:,.0f} requests/s |",
+        f"| replay on all cores, whole command, .jsonl.gz | {both_rate:,.0f} requests/s |",
+        f"| live, one worker, real Kafka and Redis | {rate:,.0f} requests/s |",
+        f"| plain kafka-python polling of the same topic | {plain:,.0f} records/s |",
+        f"| live / plain polling | {rate / plain:.2f} (aim 0.45) |",
+        f"| produce to verdict at half the live rate, {len(milliseconds)} verdicts | p50 {np.percentile(milliseconds, 50):,.0f} ms, p99 {np.percentile(milliseconds, 99):,.0f} ms (aim 500) |",
+        f"| Redis, all keys, for each account | {used:,.0f} bytes ({accounts:,} accounts) |",
+        f"| peak memory of a replay; of the live worker at the end | {gz_peak:,.0f} MiB; {peak:,.0f} MiB |",
+    ]  # fmt: skip
+    table = "\n".join(["| what | figure |", "| --- | --- |", *lines])
+    print(table)
+    text = (HERE / "RESULTS.md").read_text(encoding="utf-8") if (HERE / "RESULTS.md").exists() else ""
+    head = text.split("<!-- figures -->")[0] if "<!-- figures -->" in text else "# Speed\n\n"
+    tail = text.split("<!-- end of figures -->")[1] if "<!-- end of figures -->" in text else "\n"
+    stamp = f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench` on {machine()}."
+    (HERE / "RESULTS.md").write_text(f"{head}<!-- figures -->\n{stamp}\n\n{table}\n<!-- end of figures -->{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
