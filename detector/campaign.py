@@ -25,9 +25,9 @@ Array = npt.NDArray[Any]
 
 # How far each kind of trait may count, in log-odds: who shares a payment card is one payer; a user agent says little.
 TRAIT_LIMITS = {
-    "address": 5.0, "block": 2.5, "payment": 5.0, "agent": 1.0, "habit": 1.5, "opening": 2.0, "ending": 2.5, "system": 2.5,
+    "address": 5.0, "block": 2.5, "payment": 5.0, "agent": 1.0, "habit": 1.5, "opening": 2.0, "ending": 2.5, "system": 1.5,
 }  # fmt: skip
-TELLING = ("address", "block", "payment", "system", "content")  # what strangers seldom share
+OWNED = ("address", "block", "payment")  # what strangers do not share by being alike
 TRAIT_WORDS = {
     "address": "the same addresses", "block": "the same networks", "payment": "the same payment", "agent": "the same client",
     "habit": "the same sampling parameters", "opening": "questions that open alike", "ending": "questions that end alike",

@@ -293,7 +293,8 @@ class Engine:
     def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
         """Score the merged state of a group; the positions of its members if it stands as a campaign."""
         memory, settings = self.memory, self.settings
-        if max(ties.get(trait, 0.0) for trait in campaigns.TELLING) < settings.tie_odds:
+        owned = sum(ties.get(trait, 0.0) for trait in campaigns.OWNED) >= settings.tie_odds
+        if not owned and ties.get("content", 0.0) < settings.tie_odds:
             return []
         rows, records = self.accounts.rows, self.accounts.records
         union = View(state.merge_all(rows[position]))
@@ -301,7 +302,8 @@ class Engine:
         merged = float(self.model.log_odds(features, self.summary)[0])
         average = float(np.mean(records["current"][position]))
         overlap = campaigns.overlap(View(rows[position]), union)
-        evidence = min(merged, average + settings.size_odds * float(np.log2(len(position)))) - settings.overlap_odds * overlap
+        by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(len(position)))
+        evidence = min(merged, average + by_size) - settings.overlap_odds * overlap
         known = next((one for one in memory.campaigns if one.number == number), None)
         if known is None:
             if evidence < memory.height:

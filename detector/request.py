@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from msgspec.structs import astuple
 
 from detector.fingerprint import Fingerprints, fingerprint
 
@@ -246,7 +247,7 @@ _NO_USAGE = Usage()
 _LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken record, not a request
 
 
-def _given(raws: list[msgspec.Raw]) -> Array:
+def _given(raws: Sequence[msgspec.Raw]) -> Array:
     """Which of the raw values are there and say more than "nothing"."""
     present = np.array([raw is not _ABSENT for raw in raws], dtype=bool)
     for at in np.flatnonzero(present).tolist():
@@ -254,67 +255,78 @@ def _given(raws: list[msgspec.Raw]) -> Array:
     return present
 
 
+def _columns(records: list[Any], kind: type[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """Field -> its values over ``records``: one pass in C instead of one over the records for each field."""
+    names = kind.__struct_fields__
+    return dict(zip(names, zip(*map(astuple, records), strict=True), strict=True)) if records else dict.fromkeys(names, ())
+
+
+def _counts(values: Sequence[int | None], default: int = 0) -> Array:
+    """Counts as integers, ``default`` where absent, cut to what a count can be."""
+    try:
+        column = np.array(values, dtype=np.float64)  # None becomes NaN
+    except OverflowError:
+        column = np.array([None if value is None else max(min(value, _LARGEST), 0) for value in values], dtype=np.float64)
+    return np.clip(np.nan_to_num(column, nan=default), 0, _LARGEST).astype(np.int64)
+
+
+def _true(values: Sequence[Any]) -> Array:
+    """Which values are there and not false."""
+    return np.fromiter(map(bool, values), dtype=bool, count=len(values))
+
+
+def _equal(values: Sequence[str | None], wanted: str) -> Array:
+    return np.fromiter([value == wanted for value in values], dtype=bool, count=len(values))
+
+
 def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
     """Columns for ``requests``, whose event times in milliseconds are ``times``."""
-    turns = [_turns(r) for r in requests]
-    parameters = [r.parameters or _EMPTY for r in requests]
-    usage = [r.usage or _NO_USAGE for r in requests]
-    count = len(requests)
-    accounts = np.empty(count, dtype=object)
-    accounts[:] = [r.account_id for r in requests]
-
-    def ints(values: list[int]) -> Array:
-        try:
-            column = np.fromiter(values, dtype=np.int64, count=count)
-        except OverflowError:
-            column = np.fromiter([max(min(v, _LARGEST), 0) for v in values], dtype=np.int64, count=count)
-        return np.clip(column, 0, _LARGEST)
-
-    def flags(values: list[bool]) -> Array:
-        return np.fromiter(values, dtype=bool, count=count)
-
-    limits = [p.max_tokens if p.max_completion_tokens is None else p.max_completion_tokens for p in parameters]
-    max_tokens = ints([limit or 0 for limit in limits])
-    samples = ints([1 if p.n is None else p.n for p in parameters])
-    temperature = np.array([np.nan if p.temperature is None else p.temperature for p in parameters], dtype=np.float64)
-    logprobs = flags([bool(p.logprobs) or bool(p.top_logprobs) for p in parameters])
-    seeded = flags([p.seed is not None for p in parameters])
-    forced = _given([p.response_format for p in parameters])
-    tools = _given([p.tools for p in parameters])
-    address, block = _hash_addresses([r.source_ip for r in requests])
+    of = _columns(list(requests), Request)
+    asked = _columns([parameters or _EMPTY for parameters in of["parameters"]], Parameters)
+    used = _columns([usage or _NO_USAGE for usage in of["usage"]], Usage)
+    question, system, follow_up, tool, image = zip(*map(_turns, requests), strict=True) if requests else ((),) * 5
+    accounts = np.empty(len(requests), dtype=object)
+    accounts[:] = of["account_id"]
+    max_tokens = np.maximum(_counts(asked["max_tokens"]), _counts(asked["max_completion_tokens"]))
+    samples = _counts(asked["n"], default=1)
+    temperature = np.array(asked["temperature"], dtype=np.float64)  # None becomes NaN
+    logprobs = _true(asked["logprobs"]) | _true(asked["top_logprobs"])
+    seeded = np.fromiter([seed is not None for seed in asked["seed"]], dtype=bool, count=len(requests))
+    forced, tools = _given(asked["response_format"]), _given(asked["tools"])
+    address, block = _hash_addresses(of["source_ip"])
     return RequestBatch(
         accounts=accounts,
-        request=hash_strings([r.request_id for r in requests]),
+        request=hash_strings(of["request_id"]),
         time=np.array(times, dtype=np.int64),
-        tokens_in=ints([u.prompt_tokens or 0 for u in usage]),
-        tokens_out=ints([u.completion_tokens or 0 for u in usage]),
-        cached=ints([u.cached_tokens or 0 for u in usage]),
-        status=ints([r.status for r in requests]),
-        length_stop=flags([r.finish_reason == "length" for r in requests]),
-        filtered=flags([r.finish_reason == "content_filter" for r in requests]),
-        follow_up=flags([t[2] for t in turns]),
-        tool_use=tools | flags([t[3] for t in turns]),
-        images=flags([t[4] for t in turns]),
+        tokens_in=_counts(used["prompt_tokens"]),
+        tokens_out=_counts(used["completion_tokens"]),
+        cached=_counts(used["cached_tokens"]),
+        status=_counts(of["status"]),
+        length_stop=_equal(of["finish_reason"], "length"),
+        filtered=_equal(of["finish_reason"], "content_filter"),
+        follow_up=_true(follow_up),
+        tool_use=tools | _true(tool),
+        images=_true(image),
         temperature=temperature,
         max_tokens=max_tokens,
         samples=samples,
         logprobs=logprobs,
-        logit_bias=_given([p.logit_bias for p in parameters]),
+        logit_bias=_given(asked["logit_bias"]),
         seeded=seeded,
         forced_json=forced,
-        model=hash_strings([r.model for r in requests]),
-        session=hash_strings([r.session_id for r in requests]),
-        end_user=hash_strings([r.end_user_id for r in requests]),
-        system=hash_strings([t[1] for t in turns]),
+        model=hash_strings(of["model"]),
+        session=hash_strings(of["session_id"]),
+        end_user=hash_strings(of["end_user_id"]),
+        system=hash_strings(system),
         address=address,
         block=block,
-        agent=hash_strings([r.user_agent for r in requests]),
-        payment=hash_strings([r.payment_fingerprint for r in requests]),
+        agent=hash_strings(of["user_agent"]),
+        payment=hash_strings(of["payment_fingerprint"]),
         habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
-        created=_seconds([r.account_created_at for r in requests]),
-        rpm=ints([r.rate_limit_rpm or 0 for r in requests]),
-        tpm=ints([r.rate_limit_tpm or 0 for r in requests]),
-        text=fingerprint([t[0] for t in turns]),
+        created=_seconds(of["account_created_at"]),
+        rpm=_counts(of["rate_limit_rpm"]),
+        tpm=_counts(of["rate_limit_tpm"]),
+        text=fingerprint(question),
     )
 
 

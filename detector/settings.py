@@ -46,7 +46,7 @@ class Settings:
     # -- judging
     judged_floor: float = 5.0
     """Requests before an account is judged at all: nobody can be accused on four questions."""
-    flag_odds: float = 1.5
+    flag_odds: float = 1.3
     """Evidence at which an account is flagged where the stream does not ask for more. Set on the simulator, so that its
     innocents stay under one false alarm in a thousand."""
     block_margin: float = 2.0
@@ -55,8 +55,8 @@ class Settings:
     """Evidence under the flag at which the level is watch."""
     calm_ms: int = DAY_MS
     """Time under a level before it is left again: a harvester that rests a night stays throttled."""
-    false_alarms: float = 0.001
-    """Share of innocent accounts that may be flagged; the stream's own tail of evidence must leave fewer."""
+    false_alarms: float = 0.0005
+    """Share of innocent accounts that may be flagged over all time; half of one in a thousand, as campaigns may err too."""
     tail_from: float = 0.80
     """The tail is read from this quantile of the judged accounts' evidence ..."""
     tail_to: float = 0.94
@@ -82,13 +82,15 @@ class Settings:
     link_least: int = 3
     """Accounts that make a campaign."""
     tie_odds: float = 1.2
-    """Mean weight that one of the telling ties (addresses, payment, system prompt, content) must have in a campaign: clients,
-    parameters and ways to open a question are shared by too many."""
+    """Mean weight that shared addresses and payment, or like content, must have in a campaign: clients, parameters, system prompts
+    and ways to open a question are shared by too many."""
     overlap_odds: float = 4.0
     """What a campaign loses if its members all sent the same prompts: a hydra divides its list, a class shares it."""
     size_odds: float = 0.45
     """What each doubling of its members may add to a campaign over their average: they are not independent, and they were
     chosen for looking alike, so far less than the sum of their evidence."""
+    alike_odds: float = 0.25
+    """The same where nothing but likeness ties its members: people of one trade ask alike, but do not share a payment card."""
 
 
 DEFAULT = Settings()

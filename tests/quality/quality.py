@@ -1,0 +1,193 @@
+"""`make quality`: how well harvesters are found; on the arena, with each kind left out of training, and against evasions.
+
+Prints every table and writes it to RESULTS.md beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from isal import igzip
+
+from detector import training
+from detector.model import Prior
+from detector.request import Request
+from detector.simulate import HARVESTS, Label, World, simulate
+from streams import prior as shipped
+from tests.conftest import ARENA
+from tests.quality import baselines
+from tests.quality.evasions import EVASIONS, evade
+from tests.quality.figures import Figures, average_precision, measure, recall_at, run
+
+HERE = Path(__file__).parent
+TRAINING = training.worlds(range(14), accounts=900)  # smaller than the shipped prior's: thirteen priors are fitted
+SEEDS = (901, 902, 903)
+
+
+def arena() -> tuple[list[Request], dict[str, Label]] | None:
+    """The labelled stream, where it lies beside this clone."""
+    folder = ARENA / "dev"
+    if not (folder / "labels.json").is_file():
+        return None
+    labels = {account: Label(**label) for account, label in json.loads((folder / "labels.json").read_text()).items()}
+    with igzip.open(folder / "requests.jsonl.gz") as file:
+        return msgspec.json.Decoder(Request).decode_lines(file.read()), labels
+
+
+def arena_tables() -> str:
+    """Figures against their aims, published methods, and what was flagged by kind."""
+    found = arena()
+    if found is None:
+        return "The arena is absent beside this clone: its figures were not measured.\n"
+    requests, labels = found
+    engine = run(requests, shipped.load())
+    f = measure(engine, labels, requests)
+    lines = [
+        "| figure | measured | aim |", "| --- | --- | --- |",
+        f"| average precision over accounts | {f.average_precision:.3f} | 0.97 |",
+        f"| recall of harvesting accounts at 0.1 % false positives | {f.recall_001:.3f} | 0.93 |",
+        f"| recall at 0.5 % | {f.recall_005:.3f} | 0.97 |",
+        f"| campaigns at least half caught, as flagged live | {f.campaigns_half} of {f.campaigns} | 16 of 17 |",
+        f"| precision, as flagged live | {f.flagged_precision:.3f} | 0.97 |",
+        f"| recall, as flagged live | {f.flagged_recall:.3f} | |",
+        f"| requests before the flag, median / 90th percentile | {f.requests_median:.0f} / {f.requests_p90:.0f} | 40 / 150 |",
+        f"| harvested output tokens that left before a flag | {f.leaked:.3f} | 0.08 |",
+        f"| height of the flag at the end, log-odds | {engine.memory.height:.2f} | |",
+        "", "Flagged by kind: " + ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in f.by_kind.items()) + ".", "",
+        "Other methods on the same stream, all three days seen:", "",
+        "| method | average precision | recall at 0.1 % | recall at 1 % |", "| --- | --- | --- | --- |",
+    ]  # fmt: skip
+    names = list(labels)
+    truth = np.array([labels[name].label == "harvest" for name in names])
+    for method, scores in baselines.scores(requests, names).items():
+        figures = (average_precision(scores, truth), recall_at(scores, truth, 0.001), recall_at(scores, truth, 0.01))
+        lines.append(f"| {method} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _run_world(job: tuple[World, Prior]) -> Figures:
+    world, prior = job
+    traffic = simulate(world)
+    return measure(run(traffic.requests, prior), traffic.labels, traffic.requests)
+
+
+def _leave_out(job: tuple[str, Prior]) -> tuple[str, list[Figures]]:
+    kind, prior = job
+    return kind, [_run_world((World(900, 2.5, 0.04, seed, harvests=(kind,)), prior)) for seed in SEEDS[:2]]
+
+
+def _evasion(job: tuple[str, int]) -> tuple[str, Figures, float]:
+    name, seed = job
+    traffic = simulate(World(1200, 3.0, 0.02, seed, harvests=("naive", "reasoning", "slow", "personas", "samples", "pivot")))
+    changed, throughput = evade(traffic, name, seed)
+    return name, measure(run(changed.requests, shipped.load()), changed.labels, changed.requests), throughput
+
+
+def _mean(figures: list[Figures], of: Callable[[Figures], float]) -> str:
+    values = [of(each) for each in figures]
+    known = [value for value in values if not np.isnan(value)]
+    return f"{np.mean(known):.2f}" if known else "none"
+
+
+def leave_one_out(pool: ProcessPoolExecutor) -> str:
+    """Each kind of harvester found by a prior that has never seen it."""
+    parts = list(pool.map(training.examples, TRAINING))
+    jobs = []
+    for kind in HARVESTS:
+        without = []
+        for inputs, harvest, kinds, population in parts:
+            kept = np.array([each != kind for each in kinds])
+            without.append((inputs[kept], harvest[kept], [each for each in kinds if each != kind], population))
+        jobs.append((kind, training.prior(without, f"all but {kind}")))
+    lines = [
+        "| left out | average precision | recall at 0.1 % | recall as flagged | innocents flagged |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind, figures in pool.map(_leave_out, jobs):
+        wrong, innocent = sum(f.false_positives for f in figures), sum(f.accounts - f.harvesting for f in figures)
+        lines.append(
+            f"| {kind} | {_mean(figures, lambda f: f.average_precision)} | {_mean(figures, lambda f: f.recall_001)} | "
+            f"{_mean(figures, lambda f: f.flagged_recall)} | {wrong} of {innocent:,} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def populations(pool: ProcessPoolExecutor) -> str:
+    """Other prevalences, mixes and lengths of the stream, with the shipped prior."""
+    base = World(2000, 3.0, 0.02, 0)
+    worlds: dict[str, list[World]] = {
+        "prevalence 0.1 %": [replace(base, accounts=3000, prevalence=0.001, seed=seed) for seed in SEEDS],
+        "prevalence 1 %": [replace(base, prevalence=0.01, seed=seed) for seed in SEEDS],
+        "prevalence 10 %": [replace(base, prevalence=0.10, seed=seed) for seed in SEEDS],
+        "a very uneven mix of innocents": [replace(base, variety=1.3, seed=seed) for seed in SEEDS],
+        "cold start: six hours in all": [replace(base, days=0.25, seed=seed) for seed in SEEDS],
+        "no harvester at all": [replace(base, prevalence=0.0, seed=seed) for seed in SEEDS],
+    }
+    jobs = [(world, shipped.load()) for group in worlds.values() for world in group]
+    results = iter(list(pool.map(_run_world, jobs)))
+    lines = [
+        "| stream | average precision | recall at 0.1 % | recall as flagged | precision as flagged | innocents flagged |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, group in worlds.items():
+        figures = [next(results) for _ in group]
+        wrong, innocent = sum(f.false_positives for f in figures), sum(f.accounts - f.harvesting for f in figures)
+        some = [f for f in figures if f.harvesting]
+        lines.append(
+            f"| {name} | {_mean(some, lambda f: f.average_precision)} | {_mean(some, lambda f: f.recall_001)} | "
+            f"{_mean(some, lambda f: f.flagged_recall)} | {_mean(some, lambda f: f.flagged_precision)} | {wrong} of {innocent:,} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def evasion_table(pool: ProcessPoolExecutor) -> str:
+    """How far recall falls, and what is left of the harvester's throughput."""
+    jobs = [(name, seed) for name in EVASIONS for seed in SEEDS[:2]]
+    grouped: dict[str, list[tuple[Figures, float]]] = {}
+    for name, figures, throughput in pool.map(_evasion, jobs):
+        grouped.setdefault(name, []).append((figures, throughput))
+    lines = [
+        "| evasion | recall at 0.1 % | recall as flagged | tokens left before a flag | throughput kept | further cost |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, results in grouped.items():
+        figures = [each for each, _ in results]
+        lines.append(
+            f"| {name} | {_mean(figures, lambda f: f.recall_001)} | {_mean(figures, lambda f: f.flagged_recall)} | "
+            f"{_mean(figures, lambda f: f.leaked)} | {np.mean([kept for _, kept in results]):.0%} | {EVASIONS[name][1]} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run everything, print it, and put it into RESULTS.md."""
+    started = time.monotonic()
+    sections: list[tuple[str, Callable[[], str]]] = [("On the arena's dev stream, replayed as a live stream", arena_tables)]
+    with ProcessPoolExecutor(2) as pool:
+        sections += [
+            ("Each kind of harvester by a prior that has never seen it (simulator, two seeds)", lambda: leave_one_out(pool)),
+            ("Other populations (simulator, three seeds)", lambda: populations(pool)),
+            ("Evasions (simulator, two seeds)", lambda: evasion_table(pool)),
+        ]
+        text = ""
+        for title, make in sections:
+            section = f"## {title}\n\n{make()}\n"
+            print(section, flush=True)
+            text += section
+    stamp = f"Measured {datetime.now(UTC):%Y-%m-%d} by `make quality`, in {time.monotonic() - started:.0f} s.\n\n"
+    path = HERE / "RESULTS.md"
+    old = path.read_text(encoding="utf-8") if path.exists() else "# Detection\n\n<!-- figures --><!-- end of figures -->\n"
+    head, tail = old.split("<!-- figures -->")[0], old.split("<!-- end of figures -->")[1]
+    path.write_text(f"{head}<!-- figures -->\n{stamp}{text}<!-- end of figures -->{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
