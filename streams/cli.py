@@ -13,7 +13,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from streams import config, logs
+from streams import config, logs, metrics
 from streams.errors import SiphonwatchError, UsageError
 
 app = typer.Typer(
@@ -28,6 +28,19 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file wit
 StoreUrl = Annotated[str | None, typer.Option("--store", help="where states live, e.g. redis://127.0.0.1:6379/0")]
 Topic = Annotated[str, typer.Option("--topic", help="the topic whose accounts are asked about")]
 Prefix = Annotated[str | None, typer.Option("--prefix", help="first part of every Redis key")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(metrics.program_version())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")] = False,
+) -> None:
+    """Finds systematic harvesting of an LLM's answers in API request logs, live and in replay."""
 
 
 @app.command()
