@@ -31,6 +31,6 @@ def test_the_readmes_figures_are_those_of_the_results() -> None:
     results = "".join((ROOT / "tests" / part / "RESULTS.md").read_text(encoding="utf-8") for part in ("quality", "benchmarks"))
     rows = [line for line in readme.splitlines() if line.startswith("| ") and "---" not in line and not line.startswith("| figure")]
     assert len(rows) >= 8
-    known = set(re.sub(r"\s+", " ", line) for line in results.splitlines())
+    known = {re.sub(r"\s+", " ", line) for line in results.splitlines()}
     for row in rows:
         assert re.sub(r"\s+", " ", row) in known, row
