@@ -2,38 +2,44 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
-
 .PHONY: demo test lint services bench quality prior clean
 .DEFAULT_GOAL := demo
 
-$(INSTALLED): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "siphonwatch needs Python 3.11 or newer: make PYTHON=python3.12")'
-	$(PYTHON) -m venv $(VENV) || { echo "no venv module: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
-	touch $@
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit("siphonwatch needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || bash tests/services/install.sh venv
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-demo: $(INSTALLED)
+$(VENV)/.demo: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
 	@$(BIN)/siphonwatch demo
 
 services:
 	bash tests/services/install.sh
 
-lint: $(INSTALLED)
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(INSTALLED) services lint
+test: $(VENV)/.test services lint
 	$(BIN)/python -m pytest
 
-bench: $(INSTALLED) services
+bench: $(VENV)/.test services
 	$(BIN)/python -m tests.benchmarks.bench
 
-quality: $(INSTALLED)
+quality: $(VENV)/.test
 	$(BIN)/python -m tests.quality.quality
 
-prior: $(INSTALLED)
+prior: $(VENV)/.test
 	$(BIN)/siphonwatch prior detector/prior.json
 
 clean:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.services.kafka import Broker
@@ -35,6 +36,14 @@ def arena() -> Path:
     if not (ARENA / "dev" / "labels.json").is_file():
         pytest.skip(f"the arena is absent: no {ARENA.name}/dev beside this clone")
     return ARENA / "dev"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Every process that a test started has ended when the session ends."""
+    yield
+    left = [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+    assert not left, left
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from streams import files
-from streams.errors import UsageError
+from streams.errors import UsageError, shown
 from streams.sources.base import Polled, Records, Source
 from streams.sources.kafka import KafkaSource
 from streams.sources.simulated import SimulatedSource
@@ -24,7 +24,7 @@ def open_source(url: str, group: str, batch: int = 8192, session: float = 10.0) 
         )
         source.name = path.name
         return source
-    raise UsageError(f"--source {url} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")
+    raise UsageError(f"--source {shown(url)} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")
 
 
 __all__ = ["KafkaSource", "Polled", "Records", "SimulatedSource", "Source", "open_source"]

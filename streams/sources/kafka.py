@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartitio
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 
-from streams.errors import BrokerUnavailable, UsageError
+from streams.errors import BrokerUnavailable, UsageError, shown
 from streams.sources.base import Polled, Records
 
 SECURITY = (
@@ -35,11 +35,11 @@ def parse(url: str) -> tuple[str, str, dict[str, Any]]:
     parts = urlsplit(url)
     topic = parts.path.strip("/")
     if not parts.netloc or not topic or "/" in topic:
-        raise UsageError(f"{url} is no Kafka URL: write kafka://HOST:PORT/TOPIC")
+        raise UsageError(f"{shown(url)} is no Kafka URL: write kafka://HOST:PORT/TOPIC")
     settings = dict(parse_qsl(parts.query))
     unknown = set(settings) - set(SECURITY)
     if unknown:
-        raise UsageError(f"{url} has unknown settings {', '.join(sorted(unknown))}: known are {', '.join(SECURITY)}")
+        raise UsageError(f"{shown(url)} has unknown settings {', '.join(sorted(unknown))}: known are {', '.join(SECURITY)}")
     return parts.netloc, topic, settings
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from streams.errors import UsageError
+from streams.errors import UsageError, shown
 from streams.stores.base import Store
 from streams.stores.memory import MemoryStore
 from streams.stores.redis import RedisStore
 
 
 def open_store(url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> Store:
-    """The store at ``url``: ``redis://``, ``rediss://``, ``unix://`` or ``memory://``."""
+    """The store at ``url``: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://`` or ``memory://``."""
     scheme = urlsplit(url).scheme
-    if scheme in ("redis", "rediss", "unix"):
+    if scheme in ("redis", "rediss", "unix", "redis+cluster"):
         return RedisStore(url, topic, prefix, ttl)
     if scheme == "memory":
         return MemoryStore()
-    raise UsageError(f"--store {url} is not known: write redis://HOST:PORT/0, rediss://…, unix://PATH or memory://")
+    raise UsageError(
+        f"--store {shown(url)} is not known: write redis://HOST:PORT/0, rediss://…, unix://PATH, redis+cluster://HOST:PORT or memory://"
+    )
 
 
 __all__ = ["MemoryStore", "RedisStore", "Store", "open_store"]

@@ -23,7 +23,7 @@ from detector import state
 from detector.feedback import Decision
 from detector.panes import UNSEALED, Pane
 from detector.verdict import Verdict
-from streams.errors import Fenced, Sealed, Unavailable, UsageError
+from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
 from streams.stores.base import Array, Claim, Judging, Lead, Position, ids_from_bytes, ids_to_bytes
 
 LAYOUT = "1"
@@ -39,16 +39,24 @@ def _script(name: str) -> str:
     return resources.files("streams.stores").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
+def _client(url: str) -> Any:
+    if url.startswith("redis+cluster://"):
+        return redis.RedisCluster.from_url(url.replace("redis+cluster://", "redis://", 1), socket_timeout=TIMEOUT)
+    return redis.Redis.from_url(
+        url, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
+    )
+
+
 class RedisStore:
     """See :class:`streams.stores.base.Store`."""
 
     def __init__(self, url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> None:
         try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
-            )
+            self._redis = _client(url)
         except ValueError as error:
-            raise UsageError(f"--store {url} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
+            raise UsageError(f"--store {shown(url)} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
+        except (redis.ConnectionError, redis.TimeoutError, redis.RedisError) as error:  # a cluster is asked for its slots at once
+            raise Unavailable(f"Redis does not answer ({error})") from error
         self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, str(ttl)
         self._scripts = {name: self._redis.register_script(_script(name)) for name in ("claim", "commit", "seal", "judged")}
 
@@ -141,13 +149,9 @@ class RedisStore:
         if not ticks:
             return
 
-        def ask() -> None:
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.srem(self._partition_key(partition, "ticks"), *ticks)
-            pipe.unlink(*(self._partition_key(partition, f"pane:{tick}") for tick in ticks))
-            pipe.execute()
-
-        self._ask(ask)
+        panes = [self._partition_key(partition, f"pane:{tick}") for tick in ticks]
+        self._ask(lambda: self._redis.unlink(*panes))  # first: a tick that is still listed without its pane reads as empty
+        self._ask(lambda: self._redis.srem(self._partition_key(partition, "ticks"), *ticks))
 
     # ------------------------------------------------------------------------------------------- judging
 
@@ -232,7 +236,9 @@ class RedisStore:
 
     def used_bytes(self) -> int:
         """See the protocol."""
-        return int(self._ask(lambda: self._redis.info("memory"))["used_memory"])
+        found = self._ask(lambda: self._redis.info("memory"))
+        nodes = [found] if "used_memory" in found else list(found.values())  # a cluster answers for each node
+        return sum(int(node["used_memory"]) for node in nodes)
 
     def ping(self) -> None:
         """See the protocol."""

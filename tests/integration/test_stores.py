@@ -13,12 +13,12 @@ from detector import state
 from detector.feedback import Decision
 from detector.panes import Clock
 from detector.verdict import Verdict
-from streams.errors import Fenced, Sealed, Unavailable, UsageError
+from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
 from streams.stores import MemoryStore, RedisStore, Store, open_store
 from streams.stores.base import Judging, Position
 from tests.property.strategies import START
 from tests.services.process import free_port
-from tests.services.redis import RedisServer
+from tests.services.redis import ClusterNode, RedisServer
 
 AT = Position(7, Clock(1000), 3, 4)
 
@@ -150,6 +150,30 @@ class TestRedisStore(StoreMixin):
         assert len(partition) == 4
         assert all(b":{t:3}:" in key for key in partition)
         assert client.hget(f"{prefix}:1:{{t}}:verdict:a", "level") == b"block"
+
+
+class TestRedisCluster(StoreMixin):
+    """One node that owns all slots: what crosses slots is refused as in a larger cluster."""
+
+    @pytest.fixture(scope="class")
+    def url(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        server = ClusterNode(tmp_path_factory.mktemp("cluster"))
+        yield f"redis+cluster://127.0.0.1:{server.port}"
+        server.program.stop()
+
+    @pytest.fixture
+    def store(self, url: str) -> Iterator[Store]:
+        made = open_store(url, "t", f"test-{uuid.uuid4().hex[:8]}")
+        yield made
+        made.close()
+
+
+def test_passwords_are_not_shown() -> None:
+    assert shown("redis://user:hunter2@host:1/0") == "redis://user:***@host:1/0"
+    assert "hunter2" not in shown("kafka://h:1/t?sasl_plain_username=u&sasl_plain_password=hunter2&x=1")
+    with pytest.raises(UsageError) as raised:
+        open_store("mysql://user:hunter2@host/0", "t")
+    assert "hunter2" not in str(raised.value)
 
 
 def test_a_server_that_is_away_is_unavailable() -> None:

@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 packages=()
+if [ "${1:-}" = venv ]; then # asked before there is a virtual environment: only that
+  packages=(python3-venv)
+  SIPHONWATCH_TEST_KAFKA=none SIPHONWATCH_TEST_REDIS=none
+fi
 if [ -z "${SIPHONWATCH_TEST_KAFKA:-}" ]; then
   command -v java >/dev/null || packages+=(default-jre-headless)
   [ -n "$(ls .cache/kafka/kafka_*.jar 2>/dev/null)" ] || command -v mvn >/dev/null || packages+=(maven)

@@ -46,3 +46,27 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url)
+
+
+class ClusterNode:
+    """A Redis Cluster of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        assert shutil.which("redis-server"), "no redis-server: run `make services`"
+        self.port = free_port()
+        self.program = Program(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
+             "--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-announce-ip", "127.0.0.1"],
+            folder / "redis.log",
+        )  # fmt: skip
+        client = redis.Redis(port=self.port)
+
+        def ready() -> bool:
+            try:
+                if client.cluster("info")["cluster_slots_assigned"] == "0":
+                    client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+                return bool(client.cluster("info")["cluster_state"] == "ok")
+            except redis.RedisError:
+                return False
+
+        wait_until(ready, 20, "the cluster to own its slots")
