@@ -126,7 +126,7 @@ class Engine:
 
     def _judge(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
-        view = View(self.accounts.rows[position])
+        view = View(self.accounts.rows[position], self.summary.usual)
         current = np.where(
             view.count("requests") >= self.settings.judged_floor,
             self.model.log_odds(matrix(view), self.summary),
@@ -182,7 +182,7 @@ class Engine:
         """The strongest features of each account, or of its campaign where that is the stronger."""
         if not len(position):
             return []
-        features = matrix(View(self.accounts.rows[position]))
+        features = matrix(View(self.accounts.rows[position], self.summary.usual))
         current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
         strongest = {one.number: one for one in self.memory.campaigns}
         for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
@@ -243,7 +243,9 @@ class Engine:
         grown = view.count("requests") >= settings.population_floor
         memory.population.fade(settings.population_keep)
         if bool(grown.any()):
-            memory.population.observe(matrix(View(rows[active[grown]])))
+            known = View(rows[active[grown]], self.summary.usual)
+            memory.population.observe(matrix(known))
+            memory.population.observe_content(known)
         judged = records["own"][records["own"] > NOTHING]
         memory.judged = len(judged)
         if bool(grown.any()):
@@ -297,7 +299,7 @@ class Engine:
         if not owned and ties.get("content", 0.0) < settings.tie_odds:
             return []
         rows, records = self.accounts.rows, self.accounts.records
-        union = View(state.merge_all(rows[position]))
+        union = View(state.merge_all(rows[position]), self.summary.usual)
         features = matrix(union)
         merged = float(self.model.log_odds(features, self.summary)[0])
         average = float(np.mean(records["current"][position]))

@@ -224,6 +224,26 @@ FEATURES: tuple[Feature, ...] = (
         "put {value} of its questions into one fixed template (median {median}, 99th percentile {p99})", percent=True,
     ),
     Feature(
+        "near_repeats", lambda v: v.near_repeats, "of prompts", 0, 1, -1, "absolute",
+        "The same scaffold with another filling is a product at work, or a sweep of settings.",
+        "began and ended {value} of its distinct prompts like an earlier one (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "content_distance", lambda v: v.discrepancy, "squared distance", 0, 1, 1, "population",
+        "A training set is about what its buyer lacks, not about what like accounts ask (benign-calibrated testing, arXiv 2606.05725).",
+        "asked about other things than like accounts, by {value} (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "list_order", lambda v: v.order, "correlation", 0, 1, 1, "absolute",
+        "Prompts that walk through the alphabet as time goes on come from a sorted list.",
+        "walked through the alphabet with time, correlation {value} (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "even_pace", lambda v: v.evenness, "evenness", 0, 1, 1, "absolute",
+        "A paced script sends as much in each hour that it runs; people come in fits and starts.",
+        "spread its questions evenly over its active hours to {value} (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
         "busiest_hour", _busiest_hour, "of asks", 0, 1, -1, "absolute",
         "A benchmark run or an experiment is one burst.",
         "sent {value} of its questions in one hour (median {median}, 99th percentile {p99})", percent=True,
@@ -270,6 +290,26 @@ FEATURES: tuple[Feature, ...] = (
         "Self-instruct: the teacher writes the student's tasks (Wang et al. 2023).",
         "asked for new tasks or examples in {value} of requests (median {median}, 99th percentile {p99})",
         atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "persona_cues", _share("cue_persona"), "of requests", 0, 1, 1, "absolute",
+        "Role-play and instruction sets put a persona before each task.",
+        "gave the model a role in {value} of requests (median {median}, 99th percentile {p99})", atlas=REPLICATE, percent=True,
+    ),
+    Feature(
+        "filtered", lambda v: v.share("filtered", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "Asking on after refusals probes where the model refuses.",
+        "was refused by the content filter in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "log_probabilities", lambda v: v.share("logprobs", doubt=2.0), "of requests", 0, 1, 1, "absolute",
+        "A student learns more from the teacher's probabilities than from its words (Hinton et al. 2015).",
+        "took log-probabilities in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+    ),
+    Feature(
+        "parameter_sets", lambda v: np.clip(v.distinct("habits") - 1.0, 0.0, 16.0), "sets beside the first", 0, 16, -1, "absolute",
+        "One script has one set of parameters; a researcher sweeps them, a team has several.",
+        "used {value} sets of sampling parameters beside the first (median {median}, 99th percentile {p99})",
     ),
     Feature(
         "models", lambda v: np.minimum(np.maximum(v.distinct("models") - 1.0, 0.0), 6.0), "models beside the first", 0, 6, -1, "absolute",

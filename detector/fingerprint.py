@@ -34,12 +34,13 @@ class Fingerprints:
     prompt: Array  # (N,) uint64: exact hash of the whole prompt, 0 for an empty one
     opening: Array  # (N,) uint32: hash of the first words, 0 where there are none
     ending: Array  # (N,) uint32: hash of the last words
+    initial: Array  # (N,) uint8: place of the first letter in the alphabet from 1, 27 for any other character, 0 for none
     words: Array  # (N,) int64: words looked at
     content: Array  # (N, DIMENSIONS) int8
     cues: Array  # (N,) uint8: bit i is set where a phrase of ``cues.FAMILIES[i]`` occurs
 
     def __getitem__(self, index: Array) -> Fingerprints:
-        columns = (self.prompt, self.opening, self.ending, self.words, self.content, self.cues)
+        columns = (self.prompt, self.opening, self.ending, self.initial, self.words, self.content, self.cues)
         return Fingerprints(*(column[index] for column in columns))
 
 
@@ -151,6 +152,13 @@ def _scaffold(hashes: Array, first: Array, counts: Array) -> Array:
     return np.where(counts > 0, _mix(result) | np.uint32(1), np.uint32(0))
 
 
+def _initials(texts: Sequence[str]) -> Array:
+    first = np.frombuffer("".join([text[:1].lower()[:1] or "\x00" for text in texts]).encode("ascii", "replace"), dtype=np.uint8)
+    place = first.astype(np.int64) - ord("a") + 1
+    result: Array = np.where(first == 0, 0, np.where((place >= 1) & (place <= 26), place, 27)).astype(np.uint8)
+    return result
+
+
 def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     """Signed feature hashing of the longer words, each text's vector scaled to length ``NORM`` and rounded."""
     long = lengths > 4  # four letters and what ends the word: most function words are shorter
@@ -173,7 +181,8 @@ def fingerprint(prompts: Sequence[str]) -> Fingerprints:
     texts = [text if len(text) <= HEAD + TAIL else text[:HEAD] + " " + text[-TAIL:] for text in prompts]
     if not texts:
         empty = np.zeros(0, np.uint32)
-        return Fingerprints(exact, empty, empty, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8), empty.astype(np.uint8))
+        bytes_ = empty.astype(np.uint8)
+        return Fingerprints(exact, empty, empty, bytes_, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8), bytes_)
     hashes, lengths, counts = _words(texts)
     last = np.cumsum(counts)
     first = last - counts
@@ -189,6 +198,7 @@ def fingerprint(prompts: Sequence[str]) -> Fingerprints:
         prompt=exact,
         opening=_scaffold(hashes, first, kept),
         ending=_scaffold(hashes, last - kept, kept),
+        initial=_initials(texts),
         words=counts,
         content=_content(_mix(hashes), lengths, owner, count),
         cues=found,

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.features import HIGH, LOW, NAMES
+from detector.fingerprint import DIMENSIONS, NORM
+from detector.view import CLASSES, View
 
 Array = npt.NDArray[Any]
 
@@ -28,13 +30,16 @@ class Summary(msgspec.Struct, frozen=True):
     median: list[float]
     p90: list[float]
     p99: list[float]
+    usual: list[list[float]] = []  # what each traffic class asks about, (len(CLASSES), DIMENSIONS); empty while unknown
 
 
 class Population:
     """Histograms (len(FEATURES), BINS) of the accounts' features, and the mean content of their asks."""
 
-    def __init__(self, counts: Array | None = None) -> None:
+    def __init__(self, counts: Array | None = None, content: Array | None = None) -> None:
         self.counts = np.zeros((len(NAMES), BINS), np.int64) if counts is None else counts
+        # for each traffic class: summed content of its accounts' asks, and the number of those
+        self.content = np.zeros((len(CLASSES), DIMENSIONS + 1), np.int64) if content is None else content
 
     def observe(self, features: Array) -> None:
         """Count accounts with ``features`` (N, len(FEATURES))."""
@@ -43,9 +48,29 @@ class Population:
         for row in range(len(NAMES)):
             self.counts[row] += UNIT * np.bincount(cell[:, row], minlength=BINS)
 
+    def observe_content(self, view: View) -> None:
+        """Count what the accounts of each traffic class ask about, up to 50 asks of each account."""
+        slots = view.state["slots"]["content"].astype(np.int64)
+        asks = view.count("asks").astype(np.int64)
+        counted = np.minimum(asks, 50)
+        mine = (slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]
+        for number in range(len(CLASSES)):
+            chosen = view.traffic == number
+            self.content[number, :-1] += mine[chosen].sum(axis=0)
+            self.content[number, -1] += counted[chosen].sum()
+
     def fade(self, keep: int) -> None:
         """Keep ``keep`` of 64 parts of what was counted."""
         self.counts = self.counts * keep // 64
+        self.content = self.content * keep // 64
+
+    @property
+    def usual(self) -> list[list[float]]:
+        """Mean content of each traffic class's asks, empty as long as one of them has too few to tell."""
+        if self.content[:, -1].min() < 100:
+            return []
+        found: list[list[float]] = (self.content[:, :-1] / (NORM * self.content[:, -1:])).tolist()
+        return found
 
     @property
     def accounts(self) -> float:
@@ -70,4 +95,5 @@ class Population:
             below = heap[row, cell] - counts[row, cell]
             inside = (target - below) / np.maximum(counts[row, cell], 1e-9)
             table[at] = LOW + width * (cell + np.clip(inside, 0.0, 1.0))
-        return Summary(*(column.tolist() for column in table))
+        p10, median, p90, p99 = table.tolist()
+        return Summary(p10, median, p90, p99, self.usual)

@@ -31,6 +31,7 @@ COUNTERS = (
     "images", "sessions", "tokens_in", "tokens_out", "cached", "ask_tokens_in", "ask_tokens_out",
     "log_in", "log_in_squared", "log_out", "log_out_squared", "log_ratio", "bounded", "roomy", "cut", "one_token",
     "cold", "samples", "logprobs", "logit_bias", "seeded", "forced_json", "words",
+    "order_hour", "order_place", "order_hour_squared", "order_place_squared", "order_product",
     *(f"cue_{name}" for name in cues.FAMILY_NAMES),
 )  # fmt: skip
 COUNTER = {name: position for position, name in enumerate(COUNTERS)}
@@ -38,7 +39,7 @@ COUNTER = {name: position for position, name in enumerate(COUNTERS)}
 # Maps that count distinct values: name -> bits. Sized so that what must be exact is (prompts against requests), and
 # what only needs "one, a few or many" is small.
 MAPS = {
-    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "systems": 64, "addresses": 128,
+    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "systems": 64, "addresses": 128,
     "agents": 32, "end_users": 256, "sessions": 256, "habits": 64, "models": 32,
 }  # fmt: skip
 SAMPLED = 16  # one prompt hash in so many goes to ``prompts_sampled`` as well: it counts on where ``prompts`` is full
@@ -93,6 +94,7 @@ def asks(batch: RequestBatch) -> Array:
 def _columns(batch: RequestBatch) -> Array:
     """(N, len(COUNTERS)): what each request adds to the counters."""
     ask, answered = asks(batch), batch.status < 400
+    hour, place = batch.time // 3_600_000 % HOURS, batch.text.initial.astype(np.int64)
     (log_in, log_in_squared), (log_out, log_out_squared) = _log(batch.tokens_in), _log(batch.tokens_out)
     values = {
         "requests": np.ones(len(batch), np.int64),
@@ -128,6 +130,12 @@ def _columns(batch: RequestBatch) -> Array:
         "seeded": batch.seeded,
         "forced_json": batch.forced_json,
         "words": batch.text.words,
+        # sums from which the correlation of time and alphabet follows: a sorted list, worked off in order
+        "order_hour": hour * ask,
+        "order_place": place * ask,
+        "order_hour_squared": hour * hour * ask,
+        "order_place_squared": place * place * ask,
+        "order_product": hour * place * ask,
     }
     values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
     return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
@@ -141,6 +149,7 @@ def _hashes(batch: RequestBatch) -> dict[str, Array]:
         "prompts_sampled": np.where((prompt >> np.uint64(40)) % np.uint64(SAMPLED) == 0, prompt, np.uint64(0)),
         "openings": batch.text.opening.astype(np.uint64),
         "endings": batch.text.ending.astype(np.uint64),
+        "scaffolds": batch.text.opening.astype(np.uint64) << np.uint64(20) ^ batch.text.ending.astype(np.uint64),
         "systems": batch.system,
         "addresses": batch.address,
         "agents": batch.agent,

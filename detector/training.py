@@ -58,7 +58,9 @@ def looks(world: World) -> list[tuple[Array, list[str], Array]]:
             position = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int64)
             rows[position] = state.merge(rows[position], state.fold(part, codes, len(names)))
         begin = end
-        view = View(rows[: len(index)])
+        known = Population()
+        known.observe_content(View(rows[: len(index)]))
+        view = View(rows[: len(index)], known.usual)
         labels = [traffic.labels[account] for account in index]
         judged = view.count("requests") >= FLOOR
         kinds = [label.kind for label, kept in zip(labels, judged, strict=True) if kept]

@@ -6,6 +6,7 @@ kind in one place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +20,16 @@ from detector.state import COUNTER, GENERATION, HOURS, SAMPLED
 Array = npt.NDArray[Any]
 
 
+CLASSES = ("product", "dialogue", "bare")  # of traffic: who sets system prompts, who goes on talking, who does neither
+
+
 class View:
     """N accounts' states as quantities of shape (N,), each worked out once and only when asked for."""
 
-    def __init__(self, state: Array) -> None:
+    def __init__(self, state: Array, usual: Sequence[Sequence[float]] = ()) -> None:
+        """``usual`` is what the accounts of each traffic class ask about, if known: (CLASSES, DIMENSIONS)."""
         self.state = state
+        self.usual = np.asarray(usual, dtype=np.float64)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -92,6 +98,53 @@ class View:
         total = slots[:, 0].astype(np.float64) + slots[:, 1]
         result: Array = total / (NORM * np.maximum(self.count("asks"), 1.0))[:, None]
         return result
+
+    @cached_property
+    def traffic(self) -> Array:
+        """(N,) number of each account's traffic class in ``CLASSES``."""
+        product = (self.share("systems") > 0.5) | (self.share("tools") > 0.5)
+        dialogue = (self.share("follow_ups") > 0.25) | (self.share("end_users") > 0.5)
+        result: Array = np.where(product, 0, np.where(dialogue, 1, 2))
+        return result
+
+    @cached_property
+    def discrepancy(self) -> Array:
+        """Squared distance of the account's mean content from that of its traffic class, in [0, 1]; 0 where unknown.
+
+        The maximum mean discrepancy under the fingerprint's random features (Gretton et al. 2012), less what so few asks
+        scatter by chance.
+        """
+        if not self.usual.size:
+            return np.zeros(len(self))
+        squared = ((self.content - self.usual[self.traffic]) ** 2).sum(axis=1)
+        asks = self.count("asks")
+        return np.where(asks >= 5, np.clip(squared - 1.0 / np.maximum(asks, 1.0), 0.0, 1.0), 0.0)
+
+    @cached_property
+    def near_repeats(self) -> Array:
+        """Share of the distinct prompts whose beginning and end both came before, in [0, 1]."""
+        told_apart = np.minimum(self.prompts, 400.0)  # as many as the map of scaffolds can
+        return np.where(told_apart > 1, np.clip(1.0 - self.distinct("scaffolds") / np.maximum(told_apart, 1.0), 0.0, 1.0), 0.0)
+
+    @cached_property
+    def order(self) -> Array:
+        """Correlation of time and alphabet over the asks, in [0, 1], shrunk for few: a sorted list, worked off in order."""
+        asks = self.count("asks")
+        hour, place = self.count("order_hour"), self.count("order_place")
+        product = asks * self.count("order_product") - hour * place
+        spread = (asks * self.count("order_hour_squared") - hour**2) * (asks * self.count("order_place_squared") - place**2)
+        correlation = np.abs(product) / np.sqrt(np.maximum(spread, 1.0))
+        return np.where((asks >= 10) & (spread > 0), np.clip(correlation, 0.0, 1.0) * np.sqrt(asks / (asks + 40.0)), 0.0)
+
+    @cached_property
+    def evenness(self) -> Array:
+        """How even the active hours are, in [0, 1]: 1 where each holds as many asks; 0 with under four of them."""
+        hours = self.hours.astype(np.float64)
+        active = (hours > 0).sum(axis=1)
+        mean = hours.sum(axis=1) / np.maximum(active, 1)
+        variance = (hours**2).sum(axis=1) / np.maximum(active, 1) - mean**2
+        # a person's or a script's own chance already scatters by the mean (Poisson)
+        return np.where(active >= 4, 1.0 / (1.0 + np.maximum(variance - mean, 0.0) / np.maximum(mean, 1.0) ** 2), 0.0)
 
     @cached_property
     def common_content(self) -> Array:

@@ -72,7 +72,7 @@ class Desk:
         if value is None:
             raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
         row, record = _split(value)
-        features = matrix(View(row))[0]
+        features = matrix(View(row, self.summary.usual))[0]
         model, summary = self.engine.model, self.summary
         over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
         lines = []

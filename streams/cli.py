@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -290,19 +288,6 @@ def _desk(file: Path | None, store: str | None, topic: str, prefix: str | None) 
     backend = open_store(settings.store, topic, settings.prefix, int(settings.ttl_days * 86_400))
     backend.ping()
     return Desk(backend, prior.load(), settings.detection()), backend
-
-
-def stop_on_signals(stop: Any) -> None:
-    """SIGTERM and SIGINT finish the batch at hand; a second one ends at once."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def handle(number: int, _: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, handle)
 
 
 def main() -> None:

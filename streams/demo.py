@@ -10,11 +10,11 @@ from rich.console import Console
 from detector.simulate import World, simulate
 from detector.verdict import Verdict
 from streams import config
-from streams.cli import stop_on_signals
 from streams.deadletters import DeadLetter
 from streams.errors import UsageError
 from streams.http import HttpServer, application
 from streams.run import assemble
+from streams.signals import stop_on_signals
 from streams.simulating import encode
 from streams.sinks import Sinks
 from streams.sources import SimulatedSource

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from streams import prior
-from streams.cli import stop_on_signals
 from streams.config import Config
 from streams.errors import UsageError
 from streams.formats import decoder
 from streams.http import HttpServer, application
 from streams.metrics import Metrics
+from streams.signals import stop_on_signals
 from streams.sinks import FileSink, KafkaSink, LogSink, Sink, Sinks
 from streams.sources import Source, open_source
 from streams.stores import Store, open_store

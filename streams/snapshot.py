@@ -14,6 +14,7 @@ from detector.model import Prior
 from detector.population import BINS, Population
 from detector.settings import Settings
 from detector.verdict import Verdict
+from detector.view import CLASSES
 from streams.errors import UsageError
 
 STATE_BYTES = 2 + state.ROW.itemsize
@@ -28,6 +29,7 @@ class _Stored(msgspec.Struct):
     epoch: int
     height: float
     population: bytes
+    content: bytes
     campaigns: list[Campaign]
     next_campaign: int
     judged: int
@@ -46,6 +48,7 @@ def pack_memory(engine: Engine) -> bytes:
             memory.epoch,
             memory.height,
             memory.population.counts.astype("<i8").tobytes(),
+            memory.population.content.astype("<i8").tobytes(),
             memory.campaigns,
             memory.next_campaign,
             memory.judged,
@@ -64,8 +67,9 @@ def unpack_memory(value: bytes, settings: Settings) -> Memory:
             "or start afresh with another --prefix and read the topic again"
         )
     counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
+    content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
     return Memory(
-        stored.closed, stored.epoch, stored.height, Population(counts), stored.campaigns, stored.next_campaign, stored.judged,
+        stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign, stored.judged,
         stored.history, stored.drifting,
     )  # fmt: skip
 

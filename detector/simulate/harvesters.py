@@ -42,9 +42,11 @@ def _take(actor: Actor, count: int, tasks: Tasks, human: bool | None = None, ans
     system = actor.writer.system("science") if rng.random() < 0.15 else None
     follow_ups = rng.choice((0.0, 0.0, 0.0, 0.0, 0.1, 0.25))
     repeats = rng.choice((0.0, 0.0, 0.0, 0.03, 0.1))
-    last = ""
-    for at in _times(actor, count, human):
-        text = last if last and rng.random() < repeats else tasks()
+    last, texts = "", [tasks() for _ in range(count)]
+    if rng.random() < 0.3:  # a list that somebody sorted
+        texts.sort()
+    for at, task in zip(_times(actor, count, human), texts, strict=True):
+        text = last if last and rng.random() < repeats else task
         last = text
         actor.ask(at, text, system=system, answer=answer)
         if rng.random() < follow_ups:

@@ -119,3 +119,36 @@ def test_every_feature_says_why_and_names_a_technique() -> None:
         assert feature.why.endswith((".", ")."))
         assert feature.atlas.startswith("AML.T")
         assert all(slot in feature.sentence for slot in ("{value}", "{median}", "{p99}"))
+
+
+def test_a_sorted_list_a_pace_and_a_scaffold_are_seen() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    ordered = [account(request_id=str(i), timestamp=START + 1800 * i, prompt=f"{letters[i // 4]}word{i} is what") for i in range(100)]
+    shuffled = [account(request_id=str(i), timestamp=START + 1800 * i, prompt=f"{letters[i * 7 % 26]}word{i} is what") for i in range(100)]
+    assert features(ordered)["list_order"] > 0.7 > 0.4 > features(shuffled)["list_order"]
+    bursts = [each for day in range(5) for each in series(40 if day % 2 else 2, 60 * (day + 1))]
+    bursts = [changed(each, {"timestamp": START + 86_400 * (at // 20) + at % 20}) for at, each in enumerate(bursts)]
+    assert features(series(100, 900))["even_pace"] > 0.9
+    assert features(bursts)["even_pace"] < features(series(100, 900))["even_pace"]
+    scaffold = [
+        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"Tell me about word{i} in one line please") for i in range(60)
+    ]
+    assert features(scaffold)["near_repeats"] > 0.9
+    assert features(series(60, 600))["near_repeats"] < 0.6
+
+
+def test_content_far_from_the_traffic_class_is_seen() -> None:
+    from detector.population import Population
+
+    part = columns(series(200, 60))
+    rows = state.fold(part, np.arange(200) // 20, 10)
+    population = Population()
+    usual = View(rows)
+    for _ in range(3):
+        population.observe_content(usual)
+    population.content[:2] = population.content[2]  # only the bare class has accounts here
+    means = population.usual
+    other = columns([account(request_id=str(i), timestamp=START + i, prompt=f"volcano magma lava crater {i}") for i in range(20)])
+    strange = View(state.fold(other, np.zeros(20, dtype=np.int64), 1), means)
+    assert strange.discrepancy[0] > View(rows, means).discrepancy.max() + 0.2
+    assert View(rows).discrepancy.max() == 0
