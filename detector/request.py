@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -144,15 +145,29 @@ class RequestBatch:
         return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def epoch_ms(timestamp: float | str) -> int:
     """Event time in milliseconds since the epoch; ``ValueError`` where it is no time at all."""
-    if isinstance(timestamp, str):
-        stamp = pd.Timestamp(timestamp)
-        if stamp is pd.NaT:
-            raise ValueError("timestamp is empty")
-        seconds: float = (stamp.tz_localize("UTC") if stamp.tz is None else stamp).timestamp()
-        return round(seconds * 1000)
-    return round(timestamp * 1000)
+    if not isinstance(timestamp, str):
+        return round(timestamp * 1000)
+    stamp = datetime.fromisoformat(timestamp)
+    return ((stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
+    """:func:`epoch_ms` of many at once, all numbers or all strings; ``ValueError`` or ``TypeError`` where any is no time."""
+    if timestamps and isinstance(timestamps[0], str):
+        if not all(isinstance(stamp, str) and stamp[:1].isdigit() for stamp in timestamps):
+            raise ValueError("not every timestamp begins with a year")
+        nanoseconds: Array = pd.to_datetime(list(timestamps), utc=True, format="ISO8601").as_unit("ns").asi8
+        return nanoseconds // 1_000_000
+    stamps = np.array(timestamps, dtype=np.float64)
+    if not bool(np.isfinite(stamps).all()):
+        raise ValueError("a timestamp is not finite")
+    milliseconds: Array = np.rint(stamps * 1000.0)
+    return milliseconds
 
 
 def _content(content: str | list[Part] | None) -> str:

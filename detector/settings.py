@@ -77,8 +77,8 @@ class Settings:
     """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
     link_reach: float = 2.0
     """Evidence under the flag down to which an account may join a campaign: who looks innocent is not pulled in."""
-    link_most: int = 3000
-    """Accounts linked at a time, the strongest first: pairs cost memory by the square."""
+    link_most: int = 1500
+    """Accounts linked at a time, the strongest first: pairs cost memory by the square, 180 MB at the most."""
     link_least: int = 3
     """Accounts that make a campaign."""
     tie_odds: float = 1.2

@@ -30,6 +30,7 @@ from streams.stores.base import Position, Store
 log = structlog.get_logger()
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds; pauses double between them while something is away
+FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before a partition is claimed back from its new owner
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ class Worker:
                 except (Fenced, Sealed) as error:
                     log.info("reloading", why=str(error))
                     self._forget_all()
+                    if isinstance(error, Fenced):
+                        time.sleep(FENCED_PAUSE)
                 else:
                     self._pause = FIRST_PAUSE
                     self._ready(busy)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from detector.request import Request, epoch_ms
+from detector.request import Request, all_epoch_ms, epoch_ms
 from streams.formats.base import Dead, Decoded
 
 RECORD_LIMIT = 1 << 20  # bytes of one record
@@ -35,12 +35,11 @@ class NativeDecoder:
             return None
         try:
             requests = self._json.decode_lines(joined)
-            stamps = np.array([request.timestamp for request in requests], dtype=np.float64)
+            times = all_epoch_ms([request.timestamp for request in requests])
         except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, OverflowError):
             return None
-        if len(requests) != len(records) or not bool(np.isfinite(stamps).all()):
+        if len(requests) != len(records):
             return None
-        times = np.rint(stamps * 1000.0)
         if len(times) and not (times.min() >= EARLIEST and times.max() <= LATEST):
             return None
         if requests and not 0 < min(names := [len(request.account_id) for request in requests]) <= max(names) <= NAME_LIMIT:

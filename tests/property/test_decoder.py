@@ -88,3 +88,12 @@ def test_rfc_3339_and_epoch_seconds_agree() -> None:
         [record(GOOD | {"timestamp": stamp}) for stamp in (1.79e9, "2026-09-21T14:13:20Z", "2026-09-21T16:13:20+02:00")]
     )
     assert found.times == [1_790_000_000_000] * 3
+
+
+def test_a_batch_of_strings_is_read_as_each_of_them_alone() -> None:
+    stamps = ["2026-09-21T14:13:20Z", "2026-09-21T14:13:20.1239Z", "2026-09-21T16:13:20.999999+02:00", "2026-09-21T14:13:20", "2026-09-21"]
+    together = decoder("native").decode([record(GOOD | {"timestamp": stamp}) for stamp in stamps])
+    alone = [decoder("native").decode([record(GOOD | {"timestamp": stamp}), b"{"]).times[0] for stamp in stamps]
+    assert together.times == alone
+    for word in ("now", "today", "yesterday"):
+        assert decoder("native").decode([record(GOOD | {"timestamp": word})]).dead[0].reason == "bad_time"
