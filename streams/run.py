@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from streams import prior
 from streams.config import Config
 from streams.errors import UsageError
@@ -45,6 +47,10 @@ def serve(config: Config) -> None:
     )
     if http:
         http.start()
+    # a batch makes hundreds of thousands of short-lived objects: without this the collector walks over all that lives, again
+    # and again, in the middle of batches
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
     try:
         worker.run()
     finally:

@@ -92,7 +92,7 @@ class KafkaSink:
             return
         try:
             if self._producer is None:
-                self._producer, _ = producer(self._url, max_block_ms=5000, delivery_timeout_ms=10_000, request_timeout_ms=5000)
+                self._producer, _ = producer(self._url, linger_ms=0, max_block_ms=5000, delivery_timeout_ms=10_000, request_timeout_ms=5000)
             sent = [self._producer.send(topic, value=value, key=key) for key, value in pairs]
             self._producer.flush(timeout=15)
             for each in sent:

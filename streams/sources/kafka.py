@@ -185,8 +185,7 @@ def producer(url: str, **overrides: Any) -> tuple[Any, str]:
     servers, topic, settings = parse(url)
     try:
         made = KafkaProducer(
-            bootstrap_servers=servers.split(","), client_id="siphonwatch", acks="all", linger_ms=5,
-            **{**settings, **overrides},
+            bootstrap_servers=servers.split(","), client_id="siphonwatch", **{"acks": "all", "linger_ms": 5, **settings, **overrides},
         )  # fmt: skip
     except (KafkaError, OSError) as error:
         raise BrokerUnavailable(f"no Kafka broker answers at {servers} ({type(error).__name__})") from error

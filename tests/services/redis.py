@@ -14,7 +14,8 @@ from tests.services.process import Program, free_port, wait_until
 class RedisServer:
     """A server of one test session, or the one that ``SIPHONWATCH_TEST_REDIS`` names."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fsync: str = "always") -> None:
+        self.fsync = fsync
         given = os.environ.get("SIPHONWATCH_TEST_REDIS")
         self.external = bool(given)
         if given:
@@ -29,7 +30,7 @@ class RedisServer:
     def start(self) -> None:
         self.program = Program(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--appendonly", "yes",
-             "--appendfsync", "always", "--save", ""],
+             "--appendfsync", self.fsync, "--save", ""],
             self.folder / "redis.log",
         )  # fmt: skip
         wait_until(self.answers, 20, "redis-server to answer")
