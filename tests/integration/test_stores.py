@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,18 +154,20 @@ class TestRedisStore(StoreMixin):
         assert client.hget(f"{prefix}:1:{{t}}:verdict:a", "level") == b"block"
 
 
-class TestRedisCluster(StoreMixin):
-    """One node that owns all slots: what crosses slots is refused as in a larger cluster."""
-
-    @pytest.fixture(scope="class")
-    def url(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-        server = ClusterNode(tmp_path_factory.mktemp("cluster"))
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = ClusterNode(Path(folder))
         yield f"redis+cluster://127.0.0.1:{server.port}"
         server.program.stop()
 
+
+class TestRedisCluster(StoreMixin):
+    """One node that owns all slots: what crosses slots is refused as in a larger cluster."""
+
     @pytest.fixture
-    def store(self, url: str) -> Iterator[Store]:
-        made = open_store(url, "t", f"test-{uuid.uuid4().hex[:8]}")
+    def store(self, cluster: str) -> Iterator[Store]:
+        made = open_store(cluster, "t", f"test-{uuid.uuid4().hex[:8]}")
         yield made
         made.close()
 
