@@ -70,7 +70,8 @@ def test_redis_and_the_broker_go_away_and_come_back(
     own_broker: Broker, own_redis: RedisServer, tmp_path: Path, requests: list[Request], expected: Outcome
 ) -> None:
     port = free_port()
-    live = Pipeline(own_broker, own_redis, tmp_path, 2, ("--batch", "150"))
+    # the log is of the past: no outage may look like silence and close a tick
+    live = Pipeline(own_broker, own_redis, tmp_path, 2, ("--batch", "150", "--idle-seconds", "30"))
     third = len(requests) // 3
     live.broker.produce(live.topic, keyed(requests[:third], "account"))
     worker = live.worker("--http-port", str(port))
