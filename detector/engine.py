@@ -42,7 +42,6 @@ class Memory:
     population: Population = field(default_factory=Population)
     campaigns: list[Campaign] = field(default_factory=list)
     next_campaign: int = 1
-    judged: int = 0  # accounts with evidence at the last epoch
     history: list[float] = field(default_factory=list)  # median evidence of each epoch, for drift
     drifting: bool = False
 
@@ -247,7 +246,6 @@ class Engine:
             memory.population.observe(matrix(known))
             memory.population.observe_content(known)
         judged = records["own"][records["own"] > NOTHING]
-        memory.judged = len(judged)
         if bool(grown.any()):
             memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
             memory.drifting = drift.drifting(memory.history)

@@ -21,6 +21,7 @@ from detector.features import NAMES, matrix
 from detector.model import Prior, scale
 from detector.population import Population
 from detector.request import batch, epoch_ms
+from detector.settings import DEFAULT
 from detector.simulate import World, simulate
 from detector.view import View
 
@@ -28,8 +29,6 @@ Array = npt.NDArray[Any]
 
 LOOKS = (0.1, 0.25, 0.5, 1.0)  # shares of a world's time after which its accounts are looked at
 RIDGE = 1e-3  # keeps weights of features that seldom occur small
-FLOOR = 5.0  # requests; the same as ``Settings.judged_floor``
-KNOWN = 8.0  # the same as ``Settings.population_floor``
 
 
 def worlds(seeds: Iterable[int], accounts: int = 1200) -> list[World]:
@@ -62,11 +61,11 @@ def looks(world: World) -> list[tuple[Array, list[str], Array]]:
         known.observe_content(View(rows[: len(index)]))
         view = View(rows[: len(index)], known.usual)
         labels = [traffic.labels[account] for account in index]
-        judged = view.count("requests") >= FLOOR
+        judged = view.count("requests") >= DEFAULT.judged_floor
         kinds = [label.kind for label, kept in zip(labels, judged, strict=True) if kept]
         harvest = np.array([label.label == "harvest" for label in labels], dtype=bool)[judged]
-        found.append((matrix(view), view.count("requests"), judged, kinds, harvest))
-    return [(features[judged], kinds, harvest) for features, _, judged, kinds, harvest in found]
+        found.append((matrix(view)[judged], kinds, harvest))
+    return found
 
 
 def fit(inputs: Array, harvest: Array) -> tuple[Array, float]:

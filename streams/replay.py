@@ -17,7 +17,7 @@ from detector.engine import Engine
 from detector.request import batch
 from detector.verdict import Level, Verdict, probability
 from streams import files
-from streams.deadletters import DeadLetter
+from streams.deadletters import DeadLetter, letters
 from streams.formats import Decoder
 
 COLUMNS = (
@@ -75,13 +75,9 @@ def _step(
     added, verdicts = result.engine.process(batch(decoded.requests, decoded.times))
     result.findings += verdicts
     result.duplicates += added.duplicates
-    refused = [(dead.position, dead.reason, dead.detail) for dead in decoded.dead]
-    refused += [
-        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it") for at in added.strays.tolist()
-    ]
-    for position, reason, detail in sorted(refused):
-        result.dead[reason] += 1
-        on_dead(DeadLetter(reason, detail, str(path), None, first + position, len(records[position])))
+    for letter in letters(decoded, added, records, range(first, first + len(records)), str(path), None):
+        result.dead[letter.reason] += 1
+        on_dead(letter)
 
 
 # ------------------------------------------------------------------------------------------------- what comes out

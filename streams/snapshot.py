@@ -32,7 +32,6 @@ class _Stored(msgspec.Struct):
     content: bytes
     campaigns: list[Campaign]
     next_campaign: int
-    judged: int
     history: list[float]
     drifting: bool
 
@@ -51,7 +50,6 @@ def pack_memory(engine: Engine) -> bytes:
             memory.population.content.astype("<i8").tobytes(),
             memory.campaigns,
             memory.next_campaign,
-            memory.judged,
             memory.history,
             memory.drifting,
         )
@@ -69,7 +67,7 @@ def unpack_memory(value: bytes, settings: Settings) -> Memory:
     counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
     content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
     return Memory(
-        stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign, stored.judged,
+        stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from detector.model import Prior
 from detector.panes import Panes
 from detector.request import batch
 from detector.settings import Settings
-from streams.deadletters import DeadLetter
+from streams.deadletters import letters
 from streams.errors import Fenced, Sealed, Unavailable
 from streams.formats import Decoder
 from streams.judge import Judge
@@ -152,24 +152,15 @@ class Worker:
         columns = batch(decoded.requests, decoded.times)
         folding = time.perf_counter()
         added = owned.panes.add(columns)
-        letters = [(dead.position, dead.reason, dead.detail) for dead in decoded.dead]
-        letters += [
-            (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it") for at in added.strays.tolist()
-        ]
-        if letters:
-            # before the commit: sent again after a crash rather than not at all
-            self._sinks.dead(
-                [
-                    DeadLetter(reason, detail, self._source.name, records.partition, offsets[at], len(values[at]))
-                    for at, reason, detail in sorted(letters)
-                ]
-            )
+        refused = letters(decoded, added, values, offsets, self._source.name, records.partition)
+        if refused:
+            self._sinks.dead(refused)  # before the commit: sent again after a crash rather than not at all
         storing = time.perf_counter()
         owned.idle = False
         owned.heard = time.monotonic()
         self._commit(records.partition, owned, records.next, added.changed, added.ids)
-        for _, reason, _ in letters:
-            metrics.dead.labels(reason).inc()
+        for letter in refused:
+            metrics.dead.labels(letter.reason).inc()
         metrics.records.inc(len(values))
         metrics.requests.inc(len(decoded.requests) - added.duplicates - len(added.strays))
         metrics.duplicates.inc(added.duplicates)
