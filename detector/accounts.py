@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import state
+from detector import limits, state
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,9 @@ RECORD = np.dtype(
         ("campaign", "<u4"),  # number of its campaign, 0 for none
         ("level", "u1"),
         ("allowed", "u1"),  # on an analyst's allow list
+        ("limit_told", "u1"),  # bit i: the verdict on limits named sign i
+        ("limit_counts", "<u4", (limits.OWN,)),  # see :mod:`detector.limits`
+        ("limit_peaks", "<u4", (limits.OWN,)),
     ]
 )
 

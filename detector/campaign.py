@@ -17,8 +17,10 @@ from scipy import sparse
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from detector.limits import SIGNS
 from detector.settings import Settings
 from detector.state import SAMPLES
+from detector.verdict import Level, Reason
 from detector.view import View
 
 Array = npt.NDArray[Any]
@@ -47,11 +49,56 @@ class Campaign(msgspec.Struct):
     tokens_out: int = 0
     level: int = 0
     features: list[float] = []
+    told_members: int = 0  # how many there were when it was last told of, 0 for never
+    told_level: int = 0
+    limit_counts: list[int] = msgspec.field(default_factory=lambda: [0] * len(SIGNS))  # see :mod:`detector.limits`
+    limit_peaks: list[int] = msgspec.field(default_factory=lambda: [0] * len(SIGNS))
+    limit_told: int = 0
 
     @property
     def name(self) -> str:
         """How a person names it."""
         return f"campaign-{self.number}"
+
+
+class CampaignVerdict(msgspec.Struct, frozen=True, tag_field="kind", tag="campaign"):
+    """A campaign that was found, rose, or grew."""
+
+    campaign: str
+    level: str
+    previous: str
+    score: float
+    evidence: float
+    at: float  # event time of the judging, epoch seconds
+    tick: int
+    since: float  # event time at which it was first linked
+    size: int
+    members: list[str]
+    ties: dict[str, float]  # what ties the members: trait -> mean log-odds against chance, strongest first
+    tied_by: str  # the same in words
+    requests: int
+    tokens_out: int
+    reasons: list[Reason]
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about."""
+        return self.campaign
+
+    @property
+    def id(self) -> str:
+        """The same verdict, delivered twice, has the same id."""
+        return f"{self.tick}:{self.campaign}"
+
+
+def tie_words(ties: dict[str, float]) -> str:
+    """What ties a campaign's members, strongest first, in words."""
+    return ", ".join(TRAIT_WORDS[trait] for trait in ties) or "nothing rare"
+
+
+def worth_telling(one: Campaign, settings: Settings) -> bool:
+    """Whether a campaign is new, stronger or clearly larger than when it was last told of."""
+    return one.level >= Level.THROTTLE and (one.level > one.told_level or len(one.members) >= settings.campaign_growth * one.told_members)
 
 
 def rarity(values: Array, present: Array) -> Array:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from detector import campaign as campaigns
-from detector import drift, state, verdict
+from detector import drift, limits, state, verdict
 from detector.accounts import NEVER, NOTHING, Accounts
-from detector.campaign import Campaign
+from detector.campaign import Campaign, CampaignVerdict
 from detector.features import matrix
 from detector.feedback import Decision, Teaching
+from detector.finding import Finding, place
+from detector.limits import LimitVerdict
 from detector.model import Model, Prior
 from detector.panes import Added, Pane, Panes
 from detector.population import Population, Summary
@@ -44,6 +47,9 @@ class Memory:
     next_campaign: int = 1
     history: list[float] = field(default_factory=list)  # median evidence of each epoch, for drift
     drifting: bool = False
+    begun: int = -1  # the first tick of the log
+    models: dict[int, int] = field(default_factory=dict)  # hash of a model -> tick of the first request to it, oldest first
+    released: list[int] = field(default_factory=list)  # those that are new in this epoch
 
 
 class Engine:
@@ -71,27 +77,35 @@ class Engine:
     def summary(self) -> Summary:
         """The population that accounts are judged by in this epoch."""
         if self._summary is None:
-            self._summary = self.memory.population.summary(self._reference, self.settings.reference_accounts)
+            known = self.memory.population.summary(self._reference, self.settings.reference_accounts)
+            self._summary = msgspec.structs.replace(known, released=self.memory.released)
         return self._summary
+
+    def _released(self) -> list[int]:
+        """Hashes of the models that are new: not met at the log's start, and not met for long."""
+        memory, settings = self.memory, self.settings
+        quiet = memory.begun + settings.release_quiet_ms // settings.tick_ms
+        recent = memory.closed - settings.release_ms // settings.tick_ms
+        return [model for model, tick in memory.models.items() if tick > quiet and tick >= recent]
 
     # ------------------------------------------------------------------------------------- one log, one partition
 
-    def process(self, batch: RequestBatch) -> tuple[Added, list[Verdict]]:
+    def process(self, batch: RequestBatch) -> tuple[Added, list[Finding]]:
         """Fold a batch and judge every tick that it completes."""
         added = self._own.add(batch)
         return added, self._close_to(self._own.watermark - 1)
 
-    def finish(self) -> list[Verdict]:
+    def finish(self) -> list[Finding]:
         """Judge what is left at the end of a log."""
         return self._close_to(self._own.last)
 
-    def _close_to(self, tick: int) -> list[Verdict]:
+    def _close_to(self, tick: int) -> list[Finding]:
         return [one for each, pane in self._own.seal(tick) for one in self.close(each, [pane])]
 
     # ------------------------------------------------------------------------------------------------ one tick
 
-    def close(self, tick: int, panes: list[Pane]) -> list[Verdict]:
-        """Judge tick ``tick`` with the panes that all partitions have for it; the verdicts that changed, by account id.
+    def close(self, tick: int, panes: list[Pane]) -> list[Finding]:
+        """Judge tick ``tick`` with the panes that all partitions have for it; what changed, in the order of :func:`detector.finding.place`.
 
         Ticks are closed in ascending order; one without requests may be left out.
         """
@@ -99,6 +113,7 @@ class Engine:
         if tick <= memory.closed:
             raise ValueError(f"tick {tick} comes after tick {memory.closed}, which is judged already")
         at = (tick + 1) * settings.tick_ms + settings.lateness_ms
+        memory.begun = tick if memory.begun < 0 else memory.begun
         changes = self._turn_epoch(tick, at)
         merged = panes[0] if len(panes) == 1 else Pane()
         for pane in panes if len(panes) > 1 else ():
@@ -119,13 +134,28 @@ class Engine:
         self.changed.update(names)
         memory.closed = tick
         if len(position):
+            self._meet_models(delta, tick)
             self._judge(position, at)
             changes += self._verdicts(position, at, tick)
-        return sorted(changes, key=lambda one: one.account_id)
+            changes += self._limits(position, delta, at, tick)
+        return sorted(changes, key=place)
+
+    def _view(self, rows: Array) -> View:
+        return View(rows, self.summary.usual, self.summary.released)
+
+    def _meet_models(self, delta: Array, tick: int) -> None:
+        """Note models that nobody used before."""
+        models, seen = self.memory.models, delta["slots"]
+        met = np.unique(np.concatenate([seen[name].ravel() for name in state.MOMENTS]) & np.uint64(0xFFFFFFFF))
+        for model in met.tolist():
+            if model and model not in models:
+                models[model] = tick
+        for oldest in list(models)[: max(len(models) - self.settings.models_known, 0)]:
+            del models[oldest]
 
     def _judge(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
-        view = View(self.accounts.rows[position], self.summary.usual)
+        view = self._view(self.accounts.rows[position])
         current = np.where(
             view.count("requests") >= self.settings.judged_floor,
             self.model.log_odds(matrix(view), self.summary),
@@ -181,17 +211,21 @@ class Engine:
         """The strongest features of each account, or of its campaign where that is the stronger."""
         if not len(position):
             return []
-        features = matrix(View(self.accounts.rows[position], self.summary.usual))
+        features = matrix(self._view(self.accounts.rows[position]))
         current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
         strongest = {one.number: one for one in self.memory.campaigns}
         for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
             group = strongest.get(number)
             if group is not None and group.evidence > own and group.features:
                 features[row] = group.features
-        summary = self.summary
-        median = np.array([summary.median])
-        over = self.model.contributions(features, summary) - self.model.contributions(median, summary)
-        return [verdict.reasons(features[row], over[row], summary) for row in range(len(position))]
+        over = self._over_median(features)
+        return [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
+
+    def _over_median(self, features: Array) -> Array:
+        """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""
+        median = np.array([self.summary.median])
+        result: Array = self.model.contributions(features, self.summary) - self.model.contributions(median, self.summary)
+        return result
 
     def describe(self, position: int, previous: Level, at: int, tick: int, found: list[Reason]) -> Verdict:
         """The verdict on the account at ``position``."""
@@ -216,9 +250,57 @@ class Engine:
             reasons=found,
         )
 
+    # ------------------------------------------------------------------------------------------------ limits
+
+    def _limits(self, position: Array, delta: Array, at: int, tick: int) -> list[LimitVerdict]:
+        """Hold the tick's requests against the accounts' limits, and against one account's where several are one campaign."""
+        records, settings = self.accounts.records, self.settings
+        rows = delta.copy()
+        for name in ("rpm", "tpm"):  # a pane knows a limit only where the tick's requests named it
+            rows[name] = self.accounts.rows[name][position]
+        counts, peaks = limits.own(rows)
+        mine = records[position]
+        mine["limit_counts"] += counts.astype(np.uint32)
+        mine["limit_peaks"] = np.maximum(mine["limit_peaks"], peaks)
+        fresh = limits.habits(mine["limit_counts"], mine["limit_peaks"], mine["limit_told"], settings)
+        mine["limit_told"] |= (fresh << np.arange(limits.OWN)).sum(axis=1).astype(np.uint8)
+        records[position] = mine
+        found = []
+        for row in np.flatnonzero(fresh.any(axis=1)).tolist():
+            number = int(mine["campaign"][row])
+            reasons = [
+                limits.reason(
+                    sign, int(mine["limit_counts"][row, sign]), int(rows["tpm" if sign == limits.HUGGING_TOKENS else "rpm"][row]),
+                    int(mine["limit_peaks"][row, sign]),
+                )
+                for sign in np.flatnonzero(fresh[row]).tolist()
+            ]  # fmt: skip
+            name, group = self.accounts.ids[int(position[row])], f"campaign-{number}" if number else None
+            found.append(LimitVerdict(name, group, at / 1000, tick, int(mine["requests"][row]), reasons))
+        return found + self._combined_limits(mine["campaign"], rows, at, tick)
+
+    def _combined_limits(self, numbers: Array, rows: Array, at: int, tick: int) -> list[LimitVerdict]:
+        """The same over the members of each campaign that were active together; ``numbers`` (N,) says whose each row is."""
+        found = []
+        for one in self.memory.campaigns:
+            members = np.flatnonzero(numbers == one.number)
+            if len(members) < 2:
+                continue
+            counts, peaks = limits.combined(rows[members])
+            total, most = np.array(one.limit_counts) + counts, np.maximum(one.limit_peaks, peaks)
+            most[limits.HAND_OVER] = one.limit_peaks[limits.HAND_OVER] + peaks[limits.HAND_OVER]
+            one.limit_counts, one.limit_peaks = total.tolist(), most.tolist()
+            fresh = np.flatnonzero(limits.habits(total[None], most[None], np.array([one.limit_told]), self.settings)[0]).tolist()
+            if fresh:
+                one.limit_told |= sum(1 << sign for sign in fresh)
+                limit = int(rows["rpm"][members].max())
+                reasons = [limits.reason(sign, int(total[sign]), limit, int(most[sign])) for sign in fresh]
+                found.append(LimitVerdict(one.name, one.name, at / 1000, tick, one.requests, reasons))
+        return found
+
     # ------------------------------------------------------------------------------------------------ epochs
 
-    def _turn_epoch(self, tick: int, at: int) -> list[Verdict]:
+    def _turn_epoch(self, tick: int, at: int) -> list[Finding]:
         """At the first tick of a new epoch: learn the population, set the height of the flag, link accounts."""
         memory, settings = self.memory, self.settings
         epoch = tick * settings.tick_ms // settings.epoch_ms
@@ -242,7 +324,7 @@ class Engine:
         grown = view.count("requests") >= settings.population_floor
         memory.population.fade(settings.population_keep)
         if bool(grown.any()):
-            known = View(rows[active[grown]], self.summary.usual)
+            known = self._view(rows[active[grown]])
             memory.population.observe(matrix(known))
             memory.population.observe_content(known)
         judged = records["own"][records["own"] > NOTHING]
@@ -250,6 +332,7 @@ class Engine:
             memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
             memory.drifting = drift.drifting(memory.history)
         memory.height = verdict.flag_height(settings, judged) + settings.drift_odds * memory.drifting
+        memory.released = self._released()
         self._summary = None
 
     def _forget(self, tick: int) -> None:
@@ -266,7 +349,7 @@ class Engine:
 
     # --------------------------------------------------------------------------------------------- campaigns
 
-    def _link(self, at: int, tick: int) -> list[Verdict]:
+    def _link(self, at: int, tick: int) -> list[Finding]:
         """Link suspicious accounts, judge the groups, and pass their level on to their members."""
         memory, settings, accounts = self.memory, self.settings, self.accounts
         rows, records = accounts.known()
@@ -288,7 +371,30 @@ class Engine:
             members = found[names]
             touched.update(self._judge_campaign(number, sorted(names), candidates[members], campaigns.ties(weights, members), at))
         position = np.array(sorted(touched, key=lambda each: accounts.ids[each]), dtype=np.int64)
-        return self._verdicts(position, at, tick) if len(position) else []
+        changes: list[Finding] = [self._tell(one, at, tick) for one in memory.campaigns if campaigns.worth_telling(one, settings)]
+        return changes + (self._verdicts(position, at, tick) if len(position) else [])
+
+    def _tell(self, one: Campaign, at: int, tick: int) -> CampaignVerdict:
+        """The verdict on a campaign as it stands now."""
+        previous, one.told_level, one.told_members = Level(one.told_level), one.level, len(one.members)
+        features = np.array([one.features])
+        return CampaignVerdict(
+            campaign=one.name,
+            level=Level(one.level).word,
+            previous=previous.word,
+            score=verdict.probability(one.evidence),
+            evidence=round(one.evidence, 4),
+            at=at / 1000,
+            tick=tick,
+            since=one.since / 1000,
+            size=len(one.members),
+            members=list(one.members),
+            ties=one.ties,
+            tied_by=campaigns.tie_words(one.ties),
+            requests=one.requests,
+            tokens_out=one.tokens_out,
+            reasons=verdict.reasons(features[0], self._over_median(features)[0], self.summary),
+        )
 
     def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
         """Score the merged state of a group; the positions of its members if it stands as a campaign."""
@@ -297,7 +403,7 @@ class Engine:
         if not owned and ties.get("content", 0.0) < settings.tie_odds:
             return []
         rows, records = self.accounts.rows, self.accounts.records
-        union = View(state.merge_all(rows[position]), self.summary.usual)
+        union = self._view(state.merge_all(rows[position]))
         features = matrix(union)
         merged = float(self.model.log_odds(features, self.summary)[0])
         average = float(np.mean(records["current"][position]))

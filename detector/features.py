@@ -92,11 +92,6 @@ def _ratio(view: View) -> Array:
     return np.where(view.count("asks") > 0, view.mean("log_ratio") / 16.0 - 16.0, 0.0)
 
 
-def _spread(view: View, name: str) -> Array:
-    mean = view.mean(f"log_{name}") / 16.0
-    return np.sqrt(np.maximum(view.mean(f"log_{name}_squared") / 16.0 - mean**2, 0.0))
-
-
 def _youth(view: View) -> Array:
     """1 for an account signed up today, falling by half each 12 days; 0 where the sign-up is unknown."""
     return np.where(np.isnan(view.age), 0.0, np.exp2(-np.nan_to_num(view.age) / 12.0))
@@ -112,10 +107,6 @@ def _hugging(view: View) -> Array:
     """Peak requests in a minute, as a share of the account's own limit; 0 where the limit is unknown."""
     limit = view.state["rpm"].astype(np.float64)
     return np.where(limit > 0, np.minimum(view.state["minutes"].max(axis=1) / np.maximum(limit, 1.0), 1.5), 0.0)
-
-
-def _distinct_per(view: View, name: str, of: str) -> Array:
-    return np.where(view.count(of) > 0, np.minimum(view.distinct(name) / np.maximum(view.count(of), 1.0), 1.0), 0.0)
 
 
 def _share(name: str, doubt: float = 2.0) -> Callable[[View], Array]:
@@ -235,8 +226,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(
         "list_order", lambda v: v.order, "correlation", 0, 1, 1, "absolute",
-        "Prompts that walk through the alphabet as time goes on come from a sorted list.",
-        "walked through the alphabet with time, correlation {value} (median {median}, 99th percentile {p99})", percent=True,
+        "Prompts that walk through the alphabet, or from short to long, as time goes on come from a sorted list.",
+        "walked through the alphabet or the lengths with time, correlation {value} (median {median}, 99th percentile {p99})", percent=True,
     ),
     Feature(
         "even_pace", lambda v: v.evenness, "evenness", 0, 1, 1, "absolute",
@@ -315,6 +306,12 @@ FEATURES: tuple[Feature, ...] = (
         "models", lambda v: np.minimum(np.maximum(v.distinct("models") - 1.0, 0.0), 6.0), "models beside the first", 0, 6, -1, "absolute",
         "People try several models; a harvester is after one teacher, unless it sweeps.",
         "used {value} models beside the first (median {median}, 99th percentile {p99})", atlas=INFERENCE,
+    ),
+    Feature(
+        "model_pivot", lambda v: np.where(v.pivoted, v.share("asks", doubt=2.0), 0.0), "of requests", 0, 1, 1, "absolute",
+        "When a model is released a harvester turns to it within a day, task list and all (Anthropic 2026).",
+        "moved to a model that was just released, with single questions in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True,
     ),
     Feature(
         "young_account", _youth, "youth", 0, 1, 1, "absolute",

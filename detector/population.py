@@ -31,6 +31,7 @@ class Summary(msgspec.Struct, frozen=True):
     p90: list[float]
     p99: list[float]
     usual: list[list[float]] = []  # what each traffic class asks about, (len(CLASSES), DIMENSIONS); empty while unknown
+    released: list[int] = []  # hashes of models that were released lately
 
 
 class Population:

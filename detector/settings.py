@@ -92,5 +92,28 @@ class Settings:
     alike_odds: float = 0.25
     """The same where nothing but likeness ties its members: people of one trade ask alike, but do not share a payment card."""
 
+    campaign_growth: float = 1.25
+    """A campaign is told of again when it has so many times the members that it was last told of with."""
+
+    # -- rate limits
+    hugging_minutes: int = 120
+    """Minutes within a tenth of the limit before it is a habit: two hours of it; a nightly batch on a small plan has one."""
+    edges: int = 20
+    """Window edges that were straddled with more than the limit: by chance a client at its limit does it a few times a day."""
+    combined_minutes: int = 30
+    """Minutes in which a campaign took more than one of its accounts may: less is a coincidence of bursts."""
+    hand_overs: int = 10
+    """Minutes in which a refusal was followed by another member's rise ..."""
+    hand_over_share: float = 0.7
+    """... out of all minutes with refusals: busy siblings rise in half of all minutes anyway."""
+
+    # -- models
+    release_ms: int = 3 * DAY_MS
+    """A model is new for so long after the first request to it; a switch that is older than that is anybody's."""
+    release_quiet_ms: int = 6 * HOUR_MS
+    """Models met so soon after the log's start were there before."""
+    models_known: int = 256
+    """Models remembered, the newest: a provider has some dozens, and names are the client's to choose."""
+
 
 DEFAULT = Settings()

@@ -21,17 +21,18 @@ from detector.request import RequestBatch
 
 Array = npt.NDArray[Any]
 
-VERSION = 1  # of the wire form; raise it with every change of ROW or of a hash
+VERSION = 2  # of the wire form; raise it with every change of ROW or of a hash
 GENERATION = 7 * 24 * 3600  # seconds
 HOURS = GENERATION // 3600
 MINUTES = 16  # of the short ring that peaks of rate are read from
 
+TOKENS = 64  # tokens in one unit of the ring of tokens a minute: two bytes reach four million
+
 COUNTERS = (
-    "requests", "answered", "limited", "failed", "filtered", "asks", "follow_ups", "systems", "end_users", "tools",
-    "images", "sessions", "tokens_in", "tokens_out", "cached", "ask_tokens_in", "ask_tokens_out",
-    "log_in", "log_in_squared", "log_out", "log_out_squared", "log_ratio", "bounded", "roomy", "cut", "one_token",
-    "cold", "samples", "logprobs", "logit_bias", "seeded", "forced_json", "words",
+    "requests", "limited", "filtered", "asks", "follow_ups", "systems", "end_users", "tools", "tokens_out",
+    "log_in", "log_out", "log_ratio", "roomy", "one_token", "cold", "samples", "logprobs", "logit_bias",
     "order_hour", "order_place", "order_hour_squared", "order_place_squared", "order_product",
+    "order_length", "order_length_squared", "order_length_product",
     *(f"cue_{name}" for name in cues.FAMILY_NAMES),
 )  # fmt: skip
 COUNTER = {name: position for position, name in enumerate(COUNTERS)}
@@ -39,8 +40,7 @@ COUNTER = {name: position for position, name in enumerate(COUNTERS)}
 # Maps that count distinct values: name -> bits. Sized so that what must be exact is (prompts against requests), and
 # what only needs "one, a few or many" is small.
 MAPS = {
-    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "systems": 64, "addresses": 128,
-    "agents": 32, "end_users": 256, "sessions": 256, "habits": 64, "models": 32,
+    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "habits": 64, "models": 32,
 }  # fmt: skip
 SAMPLED = 16  # one prompt hash in so many goes to ``prompts_sampled`` as well: it counts on where ``prompts`` is full
 
@@ -49,19 +49,28 @@ SAMPLES = {
     "address": 4, "block": 2, "payment": 2, "agent": 2, "habit": 3, "opening": 4, "ending": 3, "system": 2,
 }  # fmt: skip
 
+# Registers of the newest and the oldest: the greatest (time, model), time counted backwards for the oldest.
+MOMENTS = ("model_first", "model_last")
+# Rings over the last minutes: what an account's own limits are held against.
+RINGS = {"minutes": "<u2", "late": "<u2", "tokens": "<u2", "refused": "u1"}
+
 GENERATION_ROW = np.dtype(
     [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (DIMENSIONS,)), ("hours", "u1", (HOURS,))]
     + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in MAPS.items()]
     + [(f"sample_{name}", "<u4", (keep,)) for name, keep in SAMPLES.items()]
+    + [(name, "<u8") for name in MOMENTS]
 )
 ROW = np.dtype(
     [
         ("generation", "<u4"),  # number of the newest generation, 0 in an empty row
-        ("minute", "<u4"),  # newest minute of the ring
+        ("minute", "<u4"),  # newest minute of the rings
         ("created", "<u4"),  # the account's sign-up, seconds; 0 where unknown
         ("rpm", "<u4"),  # the account's limits, 0 where unknown
         ("tpm", "<u4"),
-        ("minutes", "<u2", (MINUTES,)),  # requests in each of the last minutes
+        ("minutes", RINGS["minutes"], (MINUTES,)),  # requests in each of the last minutes
+        ("late", RINGS["late"], (MINUTES,)),  # those in the second half of the minute
+        ("tokens", RINGS["tokens"], (MINUTES,)),  # tokens in and out, in units of ``TOKENS``
+        ("refused", RINGS["refused"], (MINUTES,)),  # requests answered 429
         ("slots", GENERATION_ROW, (2,)),  # generation g stands in slot g % 2
     ]
 )
@@ -79,10 +88,10 @@ def empty(count: int) -> Array:
 # ---------------------------------------------------------------------------------------------------- fold
 
 
-def _log(tokens: Array) -> tuple[Array, Array]:
-    """log2(1 + tokens) and its square, in sixteenths, so that their sums are integers."""
-    logarithm = np.log2(1.0 + tokens)
-    return np.rint(16 * logarithm).astype(np.int64), np.rint(16 * logarithm**2).astype(np.int64)
+def _log(tokens: Array) -> Array:
+    """log2(1 + tokens) in sixteenths, so that sums are integers."""
+    result: Array = np.rint(16 * np.log2(1.0 + tokens)).astype(np.int64)
+    return result
 
 
 def asks(batch: RequestBatch) -> Array:
@@ -93,49 +102,38 @@ def asks(batch: RequestBatch) -> Array:
 
 def _columns(batch: RequestBatch) -> Array:
     """(N, len(COUNTERS)): what each request adds to the counters."""
-    ask, answered = asks(batch), batch.status < 400
+    ask = asks(batch)
     hour, place = batch.time // 3_600_000 % HOURS, batch.text.initial.astype(np.int64)
-    (log_in, log_in_squared), (log_out, log_out_squared) = _log(batch.tokens_in), _log(batch.tokens_out)
+    log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
+    length = log_in // 4  # quarters of a bit: coarser, so that the sums of squares last for a week
     values = {
         "requests": np.ones(len(batch), np.int64),
-        "answered": answered,
         "limited": batch.status == 429,
-        "failed": (batch.status >= 400) & (batch.status != 429),
         "filtered": batch.filtered,
         "asks": ask,
         "follow_ups": batch.follow_up,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
         "tools": batch.tool_use,
-        "images": batch.images,
-        "sessions": batch.session != 0,
-        "tokens_in": batch.tokens_in,
         "tokens_out": batch.tokens_out,
-        "cached": batch.cached,
-        "ask_tokens_in": batch.tokens_in * ask,
-        "ask_tokens_out": batch.tokens_out * ask,
         "log_in": log_in * ask,
-        "log_in_squared": log_in_squared * ask,
         "log_out": log_out * ask,
-        "log_out_squared": log_out_squared * ask,
         "log_ratio": np.maximum(log_out - log_in + 256, 0) * ask,
-        "bounded": batch.max_tokens > 0,
         "roomy": batch.max_tokens >= 4096,
-        "cut": batch.length_stop,
         "one_token": (batch.max_tokens > 0) & (batch.max_tokens <= 2),
         "cold": batch.temperature == 0.0,
         "samples": batch.samples > 1,
         "logprobs": batch.logprobs,
         "logit_bias": batch.logit_bias,
-        "seeded": batch.seeded,
-        "forced_json": batch.forced_json,
-        "words": batch.text.words,
-        # sums from which the correlation of time and alphabet follows: a sorted list, worked off in order
+        # sums from which the correlation of time with alphabet and with length follows: a sorted list, worked off in order
         "order_hour": hour * ask,
         "order_place": place * ask,
         "order_hour_squared": hour * hour * ask,
         "order_place_squared": place * place * ask,
         "order_product": hour * place * ask,
+        "order_length": length * ask,
+        "order_length_squared": length * length * ask,
+        "order_length_product": hour * length * ask,
     }
     values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
     return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
@@ -150,11 +148,6 @@ def _hashes(batch: RequestBatch) -> dict[str, Array]:
         "openings": batch.text.opening.astype(np.uint64),
         "endings": batch.text.ending.astype(np.uint64),
         "scaffolds": batch.text.opening.astype(np.uint64) << np.uint64(20) ^ batch.text.ending.astype(np.uint64),
-        "systems": batch.system,
-        "addresses": batch.address,
-        "agents": batch.agent,
-        "end_users": batch.end_user,
-        "sessions": batch.session,
         "habits": batch.habit >> np.uint64(8),
         "models": batch.model,
     }
@@ -182,12 +175,12 @@ def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
     state["generation"] = newest
     for name in ("created", "rpm", "tpm"):
         _maximum_at(state[name], owner, getattr(batch, name))
-    _fold_minutes(state, owner, second // 60)
-    columns, sampled, hashes = _columns(batch), _sampled(batch), _hashes(batch)
+    _fold_minutes(state, owner, second, batch)
+    columns, sampled, hashes, moments = _columns(batch), _sampled(batch), _hashes(batch), _moments(batch)
     for age in (0, 1):
         chosen = np.flatnonzero(generation == newest[owner] - age)
         if len(chosen):
-            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled)
+            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled, moments)
     return state
 
 
@@ -197,19 +190,37 @@ def _maximum_at(target: Array, owner: Array, values: Array) -> None:
     target[:] = narrow(highest, target.dtype)
 
 
-def _fold_minutes(state: Array, owner: Array, minute: Array) -> None:
+def _fold_minutes(state: Array, owner: Array, second: Array, batch: RequestBatch) -> None:
+    minute = second // 60
     newest = np.zeros(len(state), np.int64)
     np.maximum.at(newest, owner, minute)
     state["minute"] = newest
-    live = minute > newest[owner] - MINUTES
-    cell = owner[live] * MINUTES + minute[live] % MINUTES
-    counts = np.bincount(cell, minlength=len(state) * MINUTES).reshape(-1, MINUTES)
-    state["minutes"] = narrow(counts, np.uint16)
+    live = np.flatnonzero(minute > newest[owner] - MINUTES)
+    cell, cells = owner[live] * MINUTES + minute[live] % MINUTES, len(state) * MINUTES
+    refused = batch.status[live] == 429
+    late = second[live] % 60 >= 30
+    counted = {
+        "minutes": np.bincount(cell, minlength=cells),
+        "late": np.bincount(cell[late], minlength=cells),
+        "tokens": np.bincount(cell, (batch.tokens_in + batch.tokens_out)[live] // TOKENS, cells).astype(np.int64),
+        "refused": np.bincount(cell[refused], minlength=cells),
+    }
+    for name, kind in RINGS.items():
+        state[name] = narrow(counted[name].reshape(-1, MINUTES), kind)
+
+
+def _moments(batch: RequestBatch) -> dict[str, Array]:
+    """(N,) uint64 of each of ``MOMENTS``: minute and 32 bits of the model's hash; 0 for a request that was refused."""
+    minute = (batch.time // 60_000).astype(np.uint64)
+    model = batch.model >> np.uint64(32)
+    answered = (batch.status < 400).astype(np.uint64)
+    first = ((np.uint64(2**32 - 1) - minute) << np.uint64(32)) | model
+    return {"model_first": first * answered, "model_last": ((minute << np.uint64(32)) | model) * answered}
 
 
 def _fold_generation(
     state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
-    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array],
+    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array],
 ) -> None:  # fmt: skip
     """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
     rows = len(state)
@@ -233,6 +244,8 @@ def _fold_generation(
         np.bitwise_or.at(flat, (owner, byte), mask)
     for name, keep in SAMPLES.items():
         part[f"sample_{name}"] = bottom(owner, sampled[name][chosen], rows, keep)
+    for name in MOMENTS:
+        np.maximum.at(part[name], owner, moments[name][chosen])
     state["slots"][present, slot[present]] = part[present]
 
 
@@ -251,20 +264,26 @@ def advance(state: Array, generation: Array, minute: Array | None = None) -> Arr
     result["generation"] = target
     if minute is not None:
         result["minute"] = np.maximum(state["minute"], minute)
-        result["minutes"] = _minutes_at(state, result["minute"])
+        for name in RINGS:
+            result[name] = _ring_at(state, name, result["minute"])
     return result
 
 
-def _minutes_at(state: Array, minute: Array) -> Array:
-    """(N, MINUTES) the ring as it stands at ``minute`` (N,), which is not before its own."""
+def _ring_at(state: Array, name: str, minute: Array) -> Array:
+    """(N, MINUTES) a ring as it stands at ``minute`` (N,), which is not before its own."""
     target = minute.astype(np.int64)
     own = state["minute"].astype(np.int64)
     if bool((target == own).all()):
-        ring: Array = state["minutes"]
+        ring: Array = state[name]
         return ring
-    position = np.arange(MINUTES)
-    newest_there = target[:, None] - (target[:, None] - position) % MINUTES  # the minute that each cell now stands for
-    return np.where(newest_there > own[:, None], np.uint16(0), state["minutes"])
+    newest_there = minute_of_cell(target)
+    return np.where(newest_there > own[:, None], state[name].dtype.type(0), state[name])
+
+
+def minute_of_cell(minute: Array) -> Array:
+    """(N, MINUTES) the minute that each cell of a ring stands for when its newest minute is ``minute`` (N,)."""
+    result: Array = minute[:, None] - (minute[:, None] - np.arange(MINUTES)) % MINUTES
+    return result
 
 
 def merge(left: Array, right: Array) -> Array:
@@ -275,7 +294,8 @@ def merge(left: Array, right: Array) -> Array:
     other = right if bool((right["generation"] == generation).all()) else advance(right, generation)
     for name in ("created", "rpm", "tpm"):
         result[name] = np.maximum(result[name], other[name])
-    result["minutes"] = add_saturating(result["minutes"], _minutes_at(right, minute))
+    for name in RINGS:
+        result[name] = add_saturating(result[name], _ring_at(right, name, minute))
     for slot in (0, 1):
         present = np.flatnonzero(other["slots"]["counters"][:, slot, 0])  # an empty generation has nothing to add
         if len(present):
@@ -291,6 +311,8 @@ def _merge_generation(mine: Array, theirs: Array) -> Array:
         mine[f"map_{name}"] |= theirs[f"map_{name}"]
     for name in SAMPLES:
         mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
+    for name in MOMENTS:
+        mine[name] = np.maximum(mine[name], theirs[name])
     return mine
 
 

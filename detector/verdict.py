@@ -48,7 +48,7 @@ class Reason(msgspec.Struct, frozen=True):
     atlas: str
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, tag_field="kind", tag="account"):
     """A change of an account's level, or how it stands."""
 
     account_id: str
@@ -65,6 +65,11 @@ class Verdict(msgspec.Struct, frozen=True):
     tokens_out_at_flag: int | None
     campaign: str | None
     reasons: list[Reason]
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about."""
+        return self.account_id
 
     @property
     def id(self) -> str:

@@ -26,10 +26,14 @@ CLASSES = ("product", "dialogue", "bare")  # of traffic: who sets system prompts
 class View:
     """N accounts' states as quantities of shape (N,), each worked out once and only when asked for."""
 
-    def __init__(self, state: Array, usual: Sequence[Sequence[float]] = ()) -> None:
-        """``usual`` is what the accounts of each traffic class ask about, if known: (CLASSES, DIMENSIONS)."""
+    def __init__(self, state: Array, usual: Sequence[Sequence[float]] = (), released: Sequence[int] = ()) -> None:
+        """What is known of the population: what each traffic class usually asks about, and which models were released lately.
+
+        ``usual`` is (CLASSES, DIMENSIONS), empty while unknown; ``released`` holds hashes of models.
+        """
         self.state = state
         self.usual = np.asarray(usual, dtype=np.float64)
+        self.released = np.asarray(released, dtype=np.uint64)
 
     def __len__(self) -> int:
         return len(self.state)
@@ -128,12 +132,15 @@ class View:
 
     @cached_property
     def order(self) -> Array:
-        """Correlation of time and alphabet over the asks, in [0, 1], shrunk for few: a sorted list, worked off in order."""
+        """Correlation of time with alphabet or with length over the asks, in [0, 1], shrunk for few: a sorted list, worked off in order."""
+        return np.maximum(self._order("place", "order_product"), self._order("length", "order_length_product"))
+
+    def _order(self, by: str, product: str) -> Array:
         asks = self.count("asks")
-        hour, place = self.count("order_hour"), self.count("order_place")
-        product = asks * self.count("order_product") - hour * place
-        spread = (asks * self.count("order_hour_squared") - hour**2) * (asks * self.count("order_place_squared") - place**2)
-        correlation = np.abs(product) / np.sqrt(np.maximum(spread, 1.0))
+        hour, value = self.count("order_hour"), self.count(f"order_{by}")
+        covariance = asks * self.count(product) - hour * value
+        spread = (asks * self.count("order_hour_squared") - hour**2) * (asks * self.count(f"order_{by}_squared") - value**2)
+        correlation = np.abs(covariance) / np.sqrt(np.maximum(spread, 1.0))
         return np.where((asks >= 10) & (spread > 0), np.clip(correlation, 0.0, 1.0) * np.sqrt(asks / (asks + 40.0)), 0.0)
 
     @cached_property
@@ -145,6 +152,31 @@ class View:
         variance = (hours**2).sum(axis=1) / np.maximum(active, 1) - mean**2
         # a person's or a script's own chance already scatters by the mean (Poisson)
         return np.where(active >= 4, 1.0 / (1.0 + np.maximum(variance - mean, 0.0) / np.maximum(mean, 1.0) ** 2), 0.0)
+
+    @cached_property
+    def first_model(self) -> Array:
+        """(N,) 32-bit hash of the model of the oldest request that is remembered, 0 where there is none."""
+        return self._model_at("model_first", 1)
+
+    @cached_property
+    def last_model(self) -> Array:
+        """(N,) 32-bit hash of the model of the newest request."""
+        return self._model_at("model_last", 0)
+
+    def _model_at(self, name: str, age: int) -> Array:
+        row, generation = np.arange(len(self)), self.state["generation"].astype(np.int64)
+        wanted = self.state["slots"][name][row, (generation - age) % 2]
+        other = self.state["slots"][name][row, (generation - age + 1) % 2]
+        result: Array = np.where(wanted > 0, wanted, other) & np.uint64(0xFFFFFFFF)
+        return result
+
+    @cached_property
+    def pivoted(self) -> Array:
+        """(N,) whether the account began with a known model and is now with one that was released lately."""
+        if not self.released.size:
+            return np.zeros(len(self), dtype=bool)
+        result: Array = np.isin(self.last_model, self.released) & ~np.isin(self.first_model, self.released)
+        return result
 
     @cached_property
     def common_content(self) -> Array:

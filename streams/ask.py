@@ -8,7 +8,7 @@ import numpy as np
 
 from detector import state
 from detector.accounts import NEVER, RECORD
-from detector.campaign import TRAIT_WORDS, Campaign
+from detector.campaign import Campaign
 from detector.engine import Engine, Memory
 from detector.features import FEATURES, matrix
 from detector.model import Prior
@@ -72,7 +72,7 @@ class Desk:
         if value is None:
             raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
         row, record = _split(value)
-        features = matrix(View(row, self.summary.usual))[0]
+        features = matrix(View(row, self.summary.usual, self.summary.released))[0]
         model, summary = self.engine.model, self.summary
         over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
         lines = []
@@ -114,8 +114,3 @@ class Desk:
 def _split(value: bytes) -> tuple[np.ndarray, np.ndarray]:
     row = state.from_bytes([value[: snapshot.STATE_BYTES]])
     return row, np.frombuffer(value[snapshot.STATE_BYTES :], dtype=RECORD)[0]
-
-
-def tie_words(campaign: Campaign) -> str:
-    """What ties a campaign's members, strongest first, in words."""
-    return ", ".join(TRAIT_WORDS[trait] for trait in campaign.ties) or "nothing rare"

@@ -7,6 +7,7 @@ import time
 
 from rich.console import Console
 
+from detector.finding import decode
 from detector.simulate import World, simulate
 from detector.verdict import Verdict
 from streams import config
@@ -31,11 +32,8 @@ class _Screen:
         self.flagged: dict[str, Verdict] = {}
 
     def verdicts(self, findings: list[bytes]) -> None:
-        import msgspec
-
-        for finding in findings:
-            one = msgspec.json.decode(finding, type=Verdict)
-            if one.level not in ("throttle", "block") or one.account_id in self.flagged:
+        for one in map(decode, findings):
+            if not isinstance(one, Verdict) or one.level not in ("throttle", "block") or one.account_id in self.flagged:
                 continue
             self.flagged[one.account_id] = one
             when = time.strftime("%a %H:%M", time.gmtime(one.at))

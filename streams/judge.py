@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import msgspec
 import structlog
 
+from detector import finding
 from detector.engine import Engine
 from detector.model import Prior
 from detector.panes import UNSEALED, Pane
 from detector.settings import Settings
-from detector.verdict import Level
+from detector.verdict import Level, Verdict
 from streams import snapshot
 from streams.metrics import Metrics
 from streams.sinks import Sinks
@@ -87,11 +87,12 @@ class Judge:
 
     def _judge(self, ticks: list[int], panes: dict[int, list[Pane]]) -> None:
         engine = self.engine
-        verdicts = [verdict for tick in ticks for verdict in engine.close(tick, panes[tick])]
+        found = [one for tick in ticks for one in engine.close(tick, panes[tick])]
+        verdicts = [one for one in found if isinstance(one, Verdict)]
         changed, dropped = engine.take_changes()
         moved = {one.account_id for one in verdicts}
         hashes = {account: engine.verdicts.get(account) for account in changed if account in engine.verdicts or account in moved}
-        findings = [msgspec.json.encode(verdict) for verdict in verdicts]
+        findings = [finding.encode(one) for one in found]
         self._store.judged(
             self._epoch,
             Judging(

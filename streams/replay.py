@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
+from detector import finding
 from detector.accounts import NEVER
 from detector.engine import Engine
+from detector.finding import Finding
 from detector.request import batch
-from detector.verdict import Level, Verdict, probability
+from detector.verdict import Level, probability
 from streams import files
 from streams.deadletters import DeadLetter, letters
 from streams.formats import Decoder
@@ -41,7 +41,7 @@ class Replayed:
     """What a replay found."""
 
     engine: Engine
-    findings: list[Verdict] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     dead: Counter[str] = field(default_factory=Counter)
     records: int = 0
     duplicates: int = 0
@@ -119,9 +119,9 @@ def write_accounts(engine: Engine, path: Path) -> None:
     files.text(buffer, path)
 
 
-def write_findings(findings: list[Verdict], path: Path) -> None:
-    """``findings.jsonl``: every change of a level, in the order of judging."""
+def write_findings(findings: list[Finding], path: Path) -> None:
+    """``findings.jsonl``: everything that was found, in the order of judging."""
     buffer = io.StringIO()
-    for finding in findings:
-        buffer.write(msgspec.json.encode(finding).decode() + "\n")
+    for one in findings:
+        buffer.write(finding.encode(one).decode() + "\n")
     files.text(buffer, path)

@@ -9,7 +9,9 @@ import msgspec
 import structlog
 from kafka.errors import KafkaError
 
-from detector.verdict import Verdict
+from detector.campaign import CampaignVerdict
+from detector.finding import decode
+from detector.limits import LimitVerdict
 from streams.deadletters import DeadLetter
 from streams.errors import BrokerUnavailable
 from streams.sources.kafka import producer
@@ -38,12 +40,15 @@ class LogSink:
 
     def verdicts(self, findings: list[bytes]) -> None:
         """See the protocol."""
-        for finding in findings:
-            one = msgspec.json.decode(finding, type=Verdict)
-            log.info(
-                "verdict", account_id=one.account_id, level=one.level, previous=one.previous, score=round(one.score, 4),
-                campaign=one.campaign, event_time=one.at, reasons=[reason.text for reason in one.reasons],
-            )  # fmt: skip
+        for one in map(decode, findings):
+            told: dict[str, Any] = {"kind": one.__struct_config__.tag, "subject": one.subject, "event_time": one.at}
+            if not isinstance(one, LimitVerdict):
+                told |= {"level": one.level, "previous": one.previous, "score": round(one.score, 4)}
+            if not isinstance(one, CampaignVerdict):
+                told["campaign"] = one.campaign
+            else:
+                told |= {"size": one.size, "tied_by": one.tied_by}
+            log.info("verdict", **told, reasons=[reason.text for reason in one.reasons])
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """See the protocol."""
@@ -102,7 +107,7 @@ class KafkaSink:
 
     def verdicts(self, findings: list[bytes]) -> None:
         """See the protocol."""
-        self._send(self._verdicts, [(msgspec.json.decode(one, type=Verdict).account_id.encode(), one) for one in findings])
+        self._send(self._verdicts, [(decode(one).subject.encode(), one) for one in findings])
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """See the protocol."""

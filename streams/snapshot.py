@@ -34,6 +34,9 @@ class _Stored(msgspec.Struct):
     next_campaign: int
     history: list[float]
     drifting: bool
+    begun: int
+    models: dict[int, int]
+    released: list[int]
 
 
 def pack_memory(engine: Engine) -> bytes:
@@ -52,6 +55,9 @@ def pack_memory(engine: Engine) -> bytes:
             memory.next_campaign,
             memory.history,
             memory.drifting,
+            memory.begun,
+            memory.models,
+            memory.released,
         )
     )
 
@@ -68,7 +74,8 @@ def unpack_memory(value: bytes, settings: Settings) -> Memory:
     content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
     return Memory(
         stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
-        stored.history, stored.drifting,
+        stored.history, stored.drifting, stored.begun, stored.models,
+        stored.released,
     )  # fmt: skip
 
 

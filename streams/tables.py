@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from detector.campaign import TRAIT_WORDS, Campaign
+from detector.campaign import TRAIT_WORDS, Campaign, tie_words
 from detector.engine import Engine
 from detector.feedback import Decision
 from streams import replay
-from streams.ask import AccountReport, tie_words
+from streams.ask import AccountReport
 
 # a pipe or a file gets whole lines: a cut account id is of no use to anybody
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -69,7 +69,7 @@ def replayed(result: replay.Replayed, count: int) -> None:
         f"{len(engine.memory.campaigns)} campaigns"
     )
     for one in engine.memory.campaigns:
-        console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one)}")
+        console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one.ties)}")
     if result.duplicates:
         console.print(f"{result.duplicates:,} second deliveries were not counted again")
     if result.dead:
@@ -159,7 +159,9 @@ def campaigns(found: list[Campaign]) -> None:
         return
     table = Table("campaign", "accounts", "requests", "tokens out", "since", "tied by", **PLAIN)
     for one in found:
-        table.add_row(one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", _day(one.since / 1000), tie_words(one))
+        table.add_row(
+            one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", _day(one.since / 1000), tie_words(one.ties)
+        )
     console.print(table)
 
 

@@ -15,6 +15,7 @@ AGENTS = (
     "langchain/0.3.4", "python-httpx/0.27.2", "Go-http-client/2.0", "node-fetch/3", "curl/8.5.0", "axios/1.7", "okhttp/4.12",
 )  # fmt: skip
 MODELS = ("large", "mini", "reasoning")
+RELEASED = "large-next"  # where a world has a release
 
 
 def address(rng: random.Random) -> str:
@@ -37,6 +38,8 @@ class Actor:
     organization: str = ""
     rpm: int = 500
     model: str = "large"
+    released: float = math.inf  # when the world's new model comes out
+    moves_at: float = math.inf  # when the account turns to the model that was just released
     parameters: Parameters = field(default_factory=Parameters)
     answer: float = 250.0  # median tokens of an answer
     spread: float = 0.7  # of its logarithm
@@ -59,6 +62,8 @@ class Actor:
         self.answer = math.exp(rng.gauss(math.log(self.answer), 0.5))
         if self.parameters == Parameters():
             self.parameters = some_parameters(rng)
+        if self.released < math.inf and rng.random() < 0.12:  # some people and products turn to it as well, sooner or later
+            self.moves_at = self.released + rng.expovariate(1 / 30) * 3600
 
     def ask(
         self, at: float, text: str, *, turn: int = 0, system: str | None = None, context: int = 0, answer: float | None = None,
@@ -84,7 +89,7 @@ class Actor:
                 timestamp=round(at, 3),
                 account_id=self.account,
                 organization_id=self.organization,
-                model=model or self.model,
+                model=RELEASED if at >= self.moves_at else model or self.model,
                 end_user_id=end_user,
                 session_id=session or (f"sess_{rng.getrandbits(40):010x}" if self.sessions else None),
                 source_ip=rng.choice(self.addresses),

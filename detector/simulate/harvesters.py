@@ -43,8 +43,8 @@ def _take(actor: Actor, count: int, tasks: Tasks, human: bool | None = None, ans
     follow_ups = rng.choice((0.0, 0.0, 0.0, 0.0, 0.1, 0.25))
     repeats = rng.choice((0.0, 0.0, 0.0, 0.03, 0.1))
     last, texts = "", [tasks() for _ in range(count)]
-    if rng.random() < 0.3:  # a list that somebody sorted
-        texts.sort()
+    if rng.random() < 0.3:  # a list that somebody sorted, by alphabet or by length
+        texts.sort(key=rng.choice((None, len)))
     for at, task in zip(_times(actor, count, human), texts, strict=True):
         text = last if last and rng.random() < repeats else task
         last = text
@@ -169,12 +169,13 @@ def reseller(actor: Actor) -> None:
 
 
 def pivot(actor: Actor) -> None:
-    """A harvest that moves to a newly released model within a day."""
+    """A harvest that moves to a newly released model within a day, where the world releases one."""
     _settle(actor)
-    switch = actor.start + actor.rng.uniform(0.3, 0.7) * actor.days * DAY
+    if actor.released < math.inf:
+        actor.moves_at = actor.released + actor.rng.uniform(0.5, 24) * 3600
     tasks = _list(actor)
     for at in _times(actor, actor.rng.randint(250, 1500), human=False):
-        actor.ask(at, tasks(), model="large" if at < switch else "large-next")
+        actor.ask(at, tasks())
 
 
 def hydra(actors: list[Actor], shared: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,9 +72,12 @@ def simulate(world: World) -> Traffic:
     actors: list[Actor] = []
     labels: dict[str, Label] = {}
 
+    # a model comes out in the middle of most longer worlds
+    released = world.start + rng.uniform(0.3, 0.6) * world.days * DAY if world.days >= 1 and rng.random() < 0.7 else math.inf
+
     def actor() -> Actor:
         own = random.Random(rng.getrandbits(64))
-        one = Actor(own, f"acct_{rng.getrandbits(48):012x}", world.start, world.days)
+        one = Actor(own, f"acct_{rng.getrandbits(48):012x}", world.start, world.days, released=released)
         actors.append(one)
         return one
 

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
+from detector.campaign import CampaignVerdict
 from detector.engine import Engine
-from detector.request import Message, Request
+from detector.finding import decode, encode
+from detector.request import Message, Request, batch, epoch_ms
 from detector.simulate import Label, World, simulate
 from streams import prior
 from tests.quality.figures import run
@@ -73,3 +75,22 @@ def test_an_innocent_behind_a_hydras_address_is_not_pulled_in() -> None:
     engine = run(traffic.requests, prior.load())
     pulled = {account for one in engine.memory.campaigns for account in one.members}
     assert len(pulled & set(talkers)) <= 1
+
+
+def test_a_campaign_is_a_finding_of_its_own_with_members_ties_and_reasons() -> None:
+    traffic = simulate(HYDRA)
+    engine, told = Engine(prior.load()), []
+    for start in range(0, len(traffic.requests), 8192):
+        part = traffic.requests[start : start + 8192]
+        told += engine.process(batch(part, [epoch_ms(each.timestamp) for each in part]))[1]
+    found = [one for one in told if isinstance(one, CampaignVerdict)]
+    assert found
+    for one in found:
+        assert one.size == len(one.members) >= 3
+        assert one.level in ("throttle", "block")
+        assert one.tied_by != "nothing rare"
+        assert 3 <= len(one.reasons) <= 5
+        assert one.tokens_out > 0
+        assert decode(encode(one)) == one
+    sizes = [one.size for one in found if one.campaign == found[0].campaign and one.level == one.previous]
+    assert sizes == sorted(sizes), "a campaign is told of again only when it has grown"

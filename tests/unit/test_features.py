@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from detector import state
+from detector.engine import Engine
 from detector.features import DIRECTION, FEATURES, HIGH, LOW, NAMES, POSITION, matrix
-from detector.request import Message, Parameters, Request, RequestBatch, Usage, batch
+from detector.request import Message, Parameters, Request, RequestBatch, Usage, batch, hash_strings
 from detector.verdict import reason
 from detector.view import View
+from streams import prior
 
 GOLDEN = Path(__file__).with_name("sentences.golden.txt")
 START = 1_790_000_000
@@ -152,3 +154,26 @@ def test_content_far_from_the_traffic_class_is_seen() -> None:
     strange = View(state.fold(other, np.zeros(20, dtype=np.int64), 1), means)
     assert strange.discrepancy[0] > View(rows, means).discrepancy.max() + 0.2
     assert View(rows).discrepancy.max() == 0
+
+
+def test_turning_to_a_model_that_was_just_released_is_seen_and_trying_it_first_is_not() -> None:
+    old, new = series(30, 600, model="old"), series(30, 600, model="new")
+    later = [changed(each, {"timestamp": float(each.timestamp) + 40_000, "request_id": f"n{at}"}) for at, each in enumerate(new)]
+    hashed = int(hash_strings(["new"])[0] >> np.uint64(32))
+    for requests, wanted in ((old + later, True), (later, False), (old, False)):
+        part = columns(requests)
+        rows = state.fold(part, np.zeros(len(part), dtype=np.int64), 1)
+        assert bool(View(rows, released=[hashed]).pivoted[0]) is wanted
+        assert not View(rows).pivoted[0]
+
+
+def test_a_model_is_released_only_when_it_comes_after_the_logs_beginning() -> None:
+    day = 86_400
+    requests = series(60, 1800, model="old") + [
+        changed(each, {"timestamp": START + day + 1800 * at, "request_id": f"n{at}"}) for at, each in enumerate(series(40, 1, model="new"))
+    ]
+    requests.sort(key=lambda each: each.timestamp)
+    engine = Engine(prior.load())
+    engine.process(columns(requests))
+    hashed = int(hash_strings(["new"])[0] >> np.uint64(32))
+    assert engine.memory.released == [hashed]
