@@ -17,7 +17,7 @@ from detector import campaign as campaigns
 from detector import drift, limits, state, verdict
 from detector.accounts import NEVER, NOTHING, Accounts
 from detector.campaign import Campaign, CampaignVerdict
-from detector.features import matrix
+from detector.features import matrix, off
 from detector.feedback import Decision, Teaching
 from detector.finding import Finding, place
 from detector.limits import LimitVerdict
@@ -248,6 +248,7 @@ class Engine:
             tokens_out_at_flag=None if flagged == NEVER else int(record["tokens_out_at_flag"]),
             campaign=f"campaign-{number}" if number else None,
             reasons=found,
+            features_off=off(matrix(self._view(self.accounts.rows[position : position + 1]))[0]),
         )
 
     # ------------------------------------------------------------------------------------------------ limits

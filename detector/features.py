@@ -41,6 +41,7 @@ class Feature:
     atlas: str = EXTRACTION
     percent: bool = False  # show as a percentage
     power: bool = False  # the value is a log2 of what people read
+    needs: Literal["", "text"] = ""  # what the log must hold of an account for this to be known
 
 
 def _log(values: Array) -> Array:
@@ -128,7 +129,7 @@ FEATURES: tuple[Feature, ...] = (
         "varied_asks", _varied, "asks", 0, 11, 1, "absolute",
         "A task list is this and little else is: self-contained questions, each its own, hour after hour.",
         "sent {value} self-contained questions that begin in different ways, hour after hour (median {median}, 99th percentile {p99})",
-        power=True,
+        power=True, needs="text",
     ),
     Feature(
         "active_hours", lambda v: _log((v.hours > 0).sum(axis=1)), "hours", 0, 8, 1, "absolute",
@@ -144,22 +145,22 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "single_turn", lambda v: v.share("asks", doubt=2.0), "of requests", 0, 1, 1, "absolute",
         "A training pair is one question and one answer; people go on talking, agents loop.",
-        "sent {value} of requests as single questions (median {median}, 99th percentile {p99})", percent=True,
+        "sent {value} of requests as single questions (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "follow_up", lambda v: (v.count("follow_ups") + 1.0) / (v.count("requests") + 2.0), "of requests", 0, 1, -1, "absolute",
         "Whoever uses an answer comes back to it.",
-        "came back to an answer in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "came back to an answer in {value} of requests (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "repeats", _repeat_share, "of requests", 0, 1, -1, "absolute",
         "Products and tests send the same prompt again; a harvester has each answer already.",
-        "repeated an earlier prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "repeated an earlier prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "system_prompt", lambda v: v.share("systems"), "of requests", 0, 1, -1, "absolute",
         "A product tells the model its job in a system prompt.",
-        "set a system prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "set a system prompt in {value} of requests (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "end_users", lambda v: v.share("end_users"), "of requests", 0, 1, -1, "absolute",
@@ -169,7 +170,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "tool_use", lambda v: v.share("tools"), "of requests", 0, 1, -1, "absolute",
         "Agents work with tools; most harvests want text.",
-        "used tools in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "used tools in {value} of requests (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "answer_ratio", _ratio, "bits", -12, 8, 1, "population",
@@ -190,44 +191,46 @@ FEATURES: tuple[Feature, ...] = (
         "narrowness", lambda v: v.similarity, "mean cosine", -0.1, 1, -1, "population",
         "A training set must cover ground; a product or a writer stays with its subject. Compare Juuti et al. 2019 (PRADA), "
         "which looks at the spread of distances.",
-        "asked questions alike to {value} (median {median}, 99th percentile {p99})", percent=True,
+        "asked questions alike to {value} (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "opening_variety", lambda v: _variety(v, "openings"), "of asks", 0, 1, 1, "absolute",
         "One opening for everything is a product's template; a list of tasks opens in many ways.",
-        "began {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True,
+        "began {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "ending_variety", lambda v: _variety(v, "endings"), "of asks", 0, 1, 1, "absolute",
         "The same at the other end of the prompt.",
-        "ended {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True,
+        "ended {value} of its questions in a different way (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "fixed_suffix", lambda v: np.maximum(_variety(v, "openings") - _variety(v, "endings"), 0.0), "of asks", 0, 1, 1, "absolute",
         "Many questions that all end in one instruction: how a dataset is sent through a prompt that elicits reasoning.",
         "added one ending to {value} of differently begun questions (median {median}, 99th percentile {p99})",
-        atlas=REPLICATE, percent=True,
+        atlas=REPLICATE, percent=True, needs="text",
     ),
     Feature(
         "template", lambda v: (1 - _variety(v, "openings")) * (1 - _variety(v, "endings")) * v.share("asks", doubt=8.0),
         "of asks", 0, 1, -1, "absolute",
         "A fixed beginning and a fixed end with a slot between is what a product or a writer's tool sends.",
-        "put {value} of its questions into one fixed template (median {median}, 99th percentile {p99})", percent=True,
+        "put {value} of its questions into one fixed template (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "near_repeats", lambda v: v.near_repeats, "of prompts", 0, 1, -1, "absolute",
         "The same scaffold with another filling is a product at work, or a sweep of settings.",
-        "began and ended {value} of its distinct prompts like an earlier one (median {median}, 99th percentile {p99})", percent=True,
+        "began and ended {value} of its distinct prompts like an earlier one (median {median}, 99th percentile {p99})",
+        percent=True, needs="text",
     ),
     Feature(
         "content_distance", lambda v: v.discrepancy, "squared distance", 0, 1, 1, "population",
         "A training set is about what its buyer lacks, not about what like accounts ask (benign-calibrated testing, arXiv 2606.05725).",
-        "asked about other things than like accounts, by {value} (median {median}, 99th percentile {p99})", percent=True,
+        "asked about other things than like accounts, by {value} (median {median}, 99th percentile {p99})", percent=True, needs="text",
     ),
     Feature(
         "list_order", lambda v: v.order, "correlation", 0, 1, 1, "absolute",
         "Prompts that walk through the alphabet, or from short to long, as time goes on come from a sorted list.",
-        "walked through the alphabet or the lengths with time, correlation {value} (median {median}, 99th percentile {p99})", percent=True,
+        "walked through the alphabet or the lengths with time, correlation {value} (median {median}, 99th percentile {p99})",
+        percent=True, needs="text",
     ),
     Feature(
         "even_pace", lambda v: v.evenness, "evenness", 0, 1, 1, "absolute",
@@ -268,24 +271,26 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "reasoning_cues", _share("cue_reasoning"), "of requests", 0, 1, 1, "absolute",
         "Chains of thought are what reasoning models are distilled from (Anthropic 2026, Google 2026).",
-        "asked for the reasoning in {value} of requests (median {median}, 99th percentile {p99})", atlas=REPLICATE, percent=True,
+        "asked for the reasoning in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True, needs="text",
     ),
     Feature(
         "grading_cues", _share("cue_grading"), "of requests", 0, 1, 1, "absolute",
         "The model as a grader makes a reward model for another.",
         "asked for grades or preferences in {value} of requests (median {median}, 99th percentile {p99})",
-        atlas=REPLICATE, percent=True,
+        atlas=REPLICATE, percent=True, needs="text",
     ),
     Feature(
         "generation_cues", _share("cue_generation"), "of requests", 0, 1, 1, "absolute",
         "Self-instruct: the teacher writes the student's tasks (Wang et al. 2023).",
         "asked for new tasks or examples in {value} of requests (median {median}, 99th percentile {p99})",
-        atlas=REPLICATE, percent=True,
+        atlas=REPLICATE, percent=True, needs="text",
     ),
     Feature(
         "persona_cues", _share("cue_persona"), "of requests", 0, 1, 1, "absolute",
         "Role-play and instruction sets put a persona before each task.",
-        "gave the model a role in {value} of requests (median {median}, 99th percentile {p99})", atlas=REPLICATE, percent=True,
+        "gave the model a role in {value} of requests (median {median}, 99th percentile {p99})",
+        atlas=REPLICATE, percent=True, needs="text",
     ),
     Feature(
         "filtered", lambda v: v.share("filtered", doubt=2.0), "of requests", 0, 1, 1, "absolute",
@@ -331,6 +336,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
 )  # fmt: skip
 
+NEEDS_TEXT = np.array([feature.needs == "text" for feature in FEATURES])
 NAMES = tuple(feature.name for feature in FEATURES)
 POSITION = {name: position for position, name in enumerate(NAMES)}
 LOW = np.array([feature.low for feature in FEATURES], dtype=np.float64)
@@ -340,6 +346,13 @@ RELATIVE = np.array([feature.scale == "population" for feature in FEATURES])
 
 
 def matrix(view: View) -> Array:
-    """(N, len(FEATURES)) values in their own units, cut to each feature's span."""
+    """(N, len(FEATURES)) values in their own units, cut to each feature's span; NaN where the log does not hold what it needs."""
     columns = [np.asarray(feature.compute(view), dtype=np.float64) for feature in FEATURES]
-    return np.clip(np.stack(columns, axis=1), LOW, HIGH)
+    result = np.clip(np.stack(columns, axis=1), LOW, HIGH)
+    result[np.ix_(view.textless, NEEDS_TEXT)] = np.nan
+    return result
+
+
+def off(features: Array) -> list[str]:
+    """Names of the features that are not known of one account (F,)."""
+    return [NAMES[at] for at in np.flatnonzero(np.isnan(features)).tolist()]

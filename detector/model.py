@@ -8,6 +8,7 @@ decision of an analyst (``learn_one``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ class Prior(msgspec.Struct, frozen=True):
 
     weights: dict[str, float]
     bias: float
+    textless: dict[str, float]  # weights where the log holds no prompts; features that need them are left out
+    textless_bias: float
     reference: dict[str, dict[int, int]]  # feature -> bin -> accounts: the simulator's population
     made_by: str  # how to make it again
 
@@ -66,20 +69,29 @@ class Model:
         return population
 
     def contributions(self, features: Array, summary: Summary) -> Array:
-        """(N, F) what each feature adds to the log-odds; they and the bias sum to :meth:`log_odds`."""
+        """(N, F) what each feature adds to the log-odds; they and the bias sum to :meth:`log_odds`.
+
+        An account without prompts has weights of its own, moved by the same decisions; what is not known of it (NaN) adds nothing.
+        """
         weights = np.array([self.regression.weights[name] for name in NAMES])
-        result: Array = scale(features, summary) * weights
+        blind = np.array([self.prior.textless.get(name, 0.0) for name in NAMES])
+        moved = weights - np.array([self.prior.weights[name] for name in NAMES])  # by analysts
+        unknown: Array = np.isnan(features)
+        chosen = np.where(unknown.any(axis=1, keepdims=True), blind + moved, weights)
+        result: Array = np.where(unknown, 0.0, scale(features, summary) * chosen)
         return result
 
     def log_odds(self, features: Array, summary: Summary) -> Array:
         """(N,) natural-log odds of harvesting."""
-        result: Array = self.contributions(features, summary).sum(axis=1) + self.bias
+        moved = self.bias - self.prior.bias
+        bias = np.where(np.isnan(features).any(axis=1), self.prior.textless_bias + moved, self.bias)
+        result: Array = self.contributions(features, summary).sum(axis=1) + bias
         return result
 
     def inputs(self, features: Sequence[float], summary: Summary) -> dict[str, float]:
         """What the model sees of one account or campaign: what a decision on it is stored with."""
         scaled = scale(np.array([features], dtype=np.float64), summary)[0]
-        return dict(zip(NAMES, scaled.tolist(), strict=True))
+        return {name: value for name, value in zip(NAMES, scaled.tolist(), strict=True) if not math.isnan(value)}
 
     def learn_one(self, inputs: dict[str, float], harvest: bool) -> None:
         """Move toward an analyst's decision."""

@@ -45,9 +45,10 @@ class Population:
     def observe(self, features: Array) -> None:
         """Count accounts with ``features`` (N, len(FEATURES))."""
         width = (HIGH - LOW) / BINS
-        cell = np.clip(((features - LOW) / width).astype(np.int64), 0, BINS - 1)
+        known = ~np.isnan(features)
+        cell = np.clip((np.where(known, features - LOW, 0.0) / width).astype(np.int64), 0, BINS - 1)
         for row in range(len(NAMES)):
-            self.counts[row] += UNIT * np.bincount(cell[:, row], minlength=BINS)
+            self.counts[row] += UNIT * np.bincount(cell[known[:, row], row], minlength=BINS)
 
     def observe_content(self, view: View) -> None:
         """Count what the accounts of each traffic class ask about, up to 50 asks of each account."""
@@ -84,6 +85,7 @@ class Population:
         if reference is not None and weight:
             own = reference.counts.sum(axis=1, keepdims=True)
             counts = counts + reference.counts * (weight * UNIT / np.maximum(own, 1))
+        counts[counts.sum(axis=1) == 0, 0] = 1.0  # a feature that nobody has shown yet
         levels = np.array([0.10, 0.50, 0.90, 0.99])
         total = counts.sum(axis=1)
         heap = np.cumsum(counts, axis=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,14 +42,20 @@ def worlds(seeds: Iterable[int], accounts: int = 1200) -> list[World]:
     return made
 
 
-def looks(world: World) -> list[tuple[Array, list[str], Array]]:
-    """(features, kinds, is a harvester) of the judged accounts of a world at each look; kinds as in its labels."""
+def looks(world: World, text: bool = True) -> list[tuple[Array, list[str], Array]]:
+    """(features, kinds, is a harvester) of the judged accounts of a world at each look; kinds as in its labels.
+
+    Without ``text`` the log is one that holds no prompts.
+    """
     traffic = simulate(world)
+    if not text:
+        for request in traffic.requests:
+            request.messages = None
     times = np.array([epoch_ms(request.timestamp) for request in traffic.requests], dtype=np.int64)
-    index: dict[str, int] = {}
-    rows = state.empty(world.accounts)
     models = hash_strings([request.model for request in traffic.requests]) >> np.uint64(32)
     first_met = {int(model): int(times[at]) for model, at in zip(*np.unique(models, return_index=True), strict=True)}
+    index: dict[str, int] = {}
+    rows = state.empty(world.accounts)
     found, begin = [], 0
     for share in LOOKS:
         end = int(np.searchsorted(times, (world.start + share * world.days * 86_400) * 1000, "right"))
@@ -87,23 +94,55 @@ def fit(inputs: Array, harvest: Array) -> tuple[Array, float]:
     return best.x[:-1], float(best.x[-1])
 
 
-def examples(world: World) -> tuple[Array, Array, list[str], Population]:
-    """(model inputs, is a harvester, kinds, population) over all looks at a world."""
-    inputs, harvest, kinds = [], [], []
-    population = Population()
-    for features, names, labels in looks(world):
-        population = Population()
-        population.observe(features)
-        inputs.append(scale(features, population.summary()))
-        harvest.append(labels)
-        kinds += names
-    return np.concatenate(inputs), np.concatenate(harvest), kinds, population
+@dataclass(frozen=True)
+class Examples:
+    """What one world teaches."""
+
+    inputs: Array  # (N, F)
+    harvest: Array  # (N,)
+    kinds: list[str]
+    textless: Array  # (M, F) inputs of the same world without prompts, 0 where they would be needed
+    textless_harvest: Array
+    population: Population  # at the last look
+
+    def without(self, kind: str) -> Examples:
+        """All but one kind of account."""
+        kept = np.array([each != kind for each in self.kinds])
+        return replace(self, inputs=self.inputs[kept], harvest=self.harvest[kept], kinds=[each for each in self.kinds if each != kind])
 
 
-def prior(parts: Iterable[tuple[Array, Array, list[str], Population]], made_by: str) -> Prior:
+def examples(world: World) -> Examples:
+    """Model inputs and the truth about them over all looks at a world, with its prompts and without."""
+    kinds, population = [], Population()
+    inputs: dict[bool, list[Array]] = {True: [], False: []}
+    harvest: dict[bool, list[Array]] = {True: [], False: []}
+    for text in (False, True):
+        for features, names, labels in looks(world, text):
+            population = Population()
+            population.observe(features)
+            inputs[text].append(np.nan_to_num(scale(features, population.summary())))
+            harvest[text].append(labels)
+            kinds += names if text else []
+    return Examples(
+        np.concatenate(inputs[True]), np.concatenate(harvest[True]), kinds,
+        np.concatenate(inputs[False]), np.concatenate(harvest[False]), population,
+    )  # fmt: skip
+
+
+def prior(parts: Iterable[Examples], made_by: str) -> Prior:
     """The prior from the examples of many worlds."""
     collected = list(parts)
-    weights, bias = fit(np.concatenate([part[0] for part in collected]), np.concatenate([part[1] for part in collected]))
-    counts = sum((part[3].counts for part in collected), np.zeros_like(Population().counts))
+    weights, bias = fit(np.concatenate([part.inputs for part in collected]), np.concatenate([part.harvest for part in collected]))
+    blind, blind_bias = fit(
+        np.concatenate([part.textless for part in collected]), np.concatenate([part.textless_harvest for part in collected])
+    )
+    counts = sum((part.population.counts for part in collected), np.zeros_like(Population().counts))
     reference = {name: {int(cell): int(counts[row, cell]) for cell in np.flatnonzero(counts[row])} for row, name in enumerate(NAMES)}
-    return Prior({name: round(float(w), 4) for name, w in zip(NAMES, weights, strict=True)}, round(bias, 4), reference, made_by)
+    return Prior(
+        weights={name: round(float(w), 4) for name, w in zip(NAMES, weights, strict=True)},
+        bias=round(bias, 4),
+        textless={name: round(float(w), 4) for name, w in zip(NAMES, blind, strict=True) if w > 5e-5},
+        textless_bias=round(blind_bias, 4),
+        reference=reference,
+        made_by=made_by,
+    )

@@ -65,6 +65,7 @@ class Verdict(msgspec.Struct, frozen=True, tag_field="kind", tag="account"):
     tokens_out_at_flag: int | None
     campaign: str | None
     reasons: list[Reason]
+    features_off: list[str] = []  # what could not be judged, as the log does not hold it of this account
 
     @property
     def subject(self) -> str:
@@ -84,6 +85,8 @@ def probability(evidence: float) -> float:
 
 def number(value: float, feature: Feature) -> str:
     """A feature's value as an analyst reads it."""
+    if np.isnan(value):
+        return "not logged"
     if feature.power:
         value = 2.0**value if feature.unit == "bits" else 2.0**value - 1
     elif feature.percent:
@@ -103,7 +106,8 @@ def reasons(features: Array, over_median: Array, summary: Summary, least: int = 
 
     ``over_median`` is what each feature adds to the log-odds beyond what it adds for the population's median.
     """
-    order = np.argsort(-over_median, kind="stable")[:most]
+    order = np.argsort(-np.where(np.isnan(features), -np.inf, over_median), kind="stable")[:most]
+    order = order[~np.isnan(features[order])]
     strong = [at for rank, at in enumerate(order.tolist()) if rank < least or over_median[at] > 0.25]
     return [reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong]
 

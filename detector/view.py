@@ -77,10 +77,16 @@ class View:
         return result
 
     @cached_property
-    def fresh_share(self) -> Array:
-        """Share of requests whose prompt the account had not sent before, in [0, 1]."""
-        result: Array = np.minimum(self.prompts / np.maximum(self.count("requests") - self.count("limited"), 1.0), 1.0)
+    def textless(self) -> Array:
+        """(N,) whether the log never held a prompt of the account."""
+        result: Array = (self.prompts == 0) & (self.count("requests") > 0)
         return result
+
+    @cached_property
+    def fresh_share(self) -> Array:
+        """Share of requests whose prompt the account had not sent before, in [0, 1]; 1 where prompts are not logged."""
+        share = np.minimum(self.prompts / np.maximum(self.count("requests") - self.count("limited"), 1.0), 1.0)
+        return np.where(self.textless, 1.0, share)
 
     @cached_property
     def hours(self) -> Array:
