@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 NO_HASH = 0  # the hash of a field that the record does not carry
 
 
-_ABSENT = msgspec.Raw(b"")  # a raw field that the record does not carry
+ABSENT = msgspec.Raw(b"")  # a raw field that the record does not carry
 _NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
 
 
@@ -53,10 +53,10 @@ class Parameters(msgspec.Struct, gc=False):
     n: int | None = None
     logprobs: bool | int | None = None
     top_logprobs: int | None = None
-    logit_bias: msgspec.Raw = _ABSENT
+    logit_bias: msgspec.Raw = ABSENT
     seed: int | None = None
-    response_format: msgspec.Raw = _ABSENT
-    tools: msgspec.Raw = _ABSENT
+    response_format: msgspec.Raw = ABSENT
+    tools: msgspec.Raw = ABSENT
     stream: bool | None = None
 
 
@@ -264,7 +264,7 @@ _LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken recor
 
 def _given(raws: Sequence[msgspec.Raw]) -> Array:
     """Which of the raw values are there and say more than "nothing"."""
-    present = np.array([raw is not _ABSENT for raw in raws], dtype=bool)
+    present = np.array([raw is not ABSENT for raw in raws], dtype=bool)
     for at in np.flatnonzero(present).tolist():
         present[at] = bytes(raws[at]) not in _NOTHING
     return present

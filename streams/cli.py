@@ -25,6 +25,8 @@ errors = Console(stderr=True, highlight=False)
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings; the options here weigh more.")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="where states live, e.g. redis://127.0.0.1:6379/0")]
 Topic = Annotated[str, typer.Option("--topic", help="the topic whose accounts are asked about")]
+LogFormat = Annotated[str | None, typer.Option(help="log format of the records; each is recognised by itself by default")]
+MappingFile = Annotated[Path | None, typer.Option(help="TOML file that says where any other JSON log holds what")]
 Prefix = Annotated[str | None, typer.Option("--prefix", help="first part of every Redis key")]
 
 
@@ -46,7 +48,8 @@ def run(
     file: ConfigFile = None,
     source: Annotated[str | None, typer.Option(help="kafka://HOST:PORT/TOPIC, or file:///PATH")] = None,
     store: StoreUrl = None,
-    format: Annotated[str | None, typer.Option(help="log format of the records")] = None,
+    format: LogFormat = None,
+    mapping: MappingFile = None,
     group: Annotated[str | None, typer.Option(help="Kafka consumer group")] = None,
     prefix: Prefix = None,
     findings: Annotated[Path | None, typer.Option(help="append changed verdicts to this file")] = None,
@@ -74,7 +77,8 @@ def replay(
     accounts: Annotated[Path | None, typer.Option(help="write one row an account to this CSV file")] = None,
     findings: Annotated[Path | None, typer.Option(help="write every change of a verdict to this JSON Lines file")] = None,
     dead_letters: Annotated[Path | None, typer.Option(help="write refused records' places and reasons to this file")] = None,
-    format: Annotated[str, typer.Option(help="log format of the records")] = "native",
+    format: LogFormat = None,
+    mapping: MappingFile = None,
     top: Annotated[int, typer.Option(help="rows of the closing table", min=0)] = 15,
     file: ConfigFile = None,
     tick_seconds: Annotated[float | None, typer.Option(help="event time between two judgings")] = None,
@@ -85,7 +89,8 @@ def replay(
     from streams import replay as replaying
     from streams.formats import decoder
 
-    settings = config.load(file, tick_seconds=tick_seconds)
+    settings = config.load(file, format=format, mapping=mapping, tick_seconds=tick_seconds)
+    reads = decoder(settings.format, settings.mapping, settings.privacy_account_key.get_secret_value())
     found = files.find(paths)
     # records live as long as their batch: the collector would walk over them again and again for nothing
     gc.disable()
@@ -96,7 +101,7 @@ def replay(
             letters.write(msgspec.json.encode(letter).decode() + "\n")
 
     with tables.progress(sum(path.stat().st_size for path in found)) as on_progress:
-        result = replaying.replay(found, Engine(prior.load(), settings.detection()), decoder(format), on_progress, on_dead)
+        result = replaying.replay(found, Engine(prior.load(), settings.detection()), reads, on_progress, on_dead)
     if letters is not None:
         letters.close()
     if accounts:

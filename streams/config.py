@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from detector.settings import DEFAULT, Settings
 from streams.errors import UsageError
+
+
+class _FlatToml(TomlConfigSettingsSource):
+    """A TOML file whose tables only group: ``[privacy] account_key`` is the setting ``privacy_account_key``."""
+
+    def __call__(self) -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for name, value in super().__call__().items():
+            if isinstance(value, dict):
+                flat |= {f"{name}_{inner}": each for inner, each in value.items()}
+            else:
+                flat[name] = value
+        return flat
 
 
 class Config(BaseSettings):
@@ -19,7 +33,9 @@ class Config(BaseSettings):
 
     source: str = Field("", description="where requests come from: kafka://HOST:PORT/TOPIC, or file:///PATH")
     store: str = Field("redis://127.0.0.1:6379/0", description="where states live: redis://, rediss://, unix:// or memory://")
-    format: str = Field("native", description="log format of the records")
+    format: str = Field("auto", description="log format of the records; auto recognises each by itself")
+    mapping: Path | None = Field(None, description="TOML file that says where any other JSON log holds what")
+    privacy_account_key: SecretStr = Field(SecretStr(""), description="secret that account ids are hashed with at the door; empty for none")
     group: str = Field("siphonwatch", description="Kafka consumer group; its members share the partitions")
     prefix: str = Field("siphonwatch", description="first part of every Redis key")
     verdict_topic: str = Field("siphonwatch.verdicts", description="Kafka topic for changed verdicts; empty for none")
@@ -48,8 +64,8 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line, then environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Command line, then environment, then the file, then files of secrets."""
+        return init_settings, env_settings, _FlatToml(settings_cls), SecretsSettingsSource(settings_cls)
 
     def detection(self) -> Settings:
         """The detector's settings, with the event-time ones of this configuration."""
@@ -66,8 +82,10 @@ def load(file: Path | None, **given: Any) -> Config:
     if file is not None and not file.is_file():
         raise UsageError(f"--config {file} does not exist")
 
+    secrets = os.environ.get("SIPHONWATCH_SECRETS_DIR")  # a file a secret, named as the setting: how Kubernetes and Docker mount them
+
     class FromFile(Config):
-        model_config = SettingsConfigDict(toml_file=file)
+        model_config = SettingsConfigDict(toml_file=file, secrets_dir=secrets)
 
     try:
         return FromFile(**{name: value for name, value in given.items() if value is not None})

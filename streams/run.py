@@ -30,8 +30,8 @@ def sinks(config: Config) -> Sinks:
 def assemble(config: Config, source: Source, store: Store, to: Sinks) -> tuple[Worker, Metrics]:
     """A worker and its metrics."""
     metrics = Metrics()
-    made = Worker(source, store, decoder(config.format), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
-    return made, metrics
+    reads = decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
+    return Worker(source, store, reads, to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds), metrics
 
 
 def serve(config: Config) -> None:

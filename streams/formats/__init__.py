@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streams.errors import UsageError
-from streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder
-from streams.formats.native import NativeDecoder
+from streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
+from streams.formats.auto import AutoDecoder
+from streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
+from streams.formats.mapping import load, reader
+from streams.formats.privacy import Pseudonyms
 
-FORMATS: dict[str, type[Decoder]] = {"native": NativeDecoder}
-
-
-def decoder(name: str) -> Decoder:
-    """The decoder called ``name``; ``UsageError`` lists the known ones."""
-    try:
-        return FORMATS[name]()
-    except KeyError:
-        raise UsageError(f"--format {name} is not known; known are: {', '.join(FORMATS)}") from None
+# the order in which a record is recognised: the one with the most telling marks first
+FORMATS: dict[str, Format] = {
+    each.FORMAT.name: each.FORMAT for each in (native, litellm, otel, bedrock, kong, apisix, cloudflare, azure, nginx, envoy)
+}
 
 
-__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "decoder"]
+def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> Decoder:
+    """The decoder called ``name``, or of a ``mapping`` file; account ids are hashed where there is an ``account_key``.
+
+    ``UsageError`` lists the known ones.
+    """
+    made: Decoder
+    if mapping is not None:
+        made = RecordDecoder(reader(load(mapping)))
+    elif name == "auto":
+        made = AutoDecoder(list(FORMATS.values()))
+    elif name == "native":
+        made = native.NativeDecoder()
+    elif name in FORMATS:
+        made = RecordDecoder(FORMATS[name].read)
+    else:
+        raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(FORMATS)}; for any other log write a --mapping file")
+    return Pseudonyms(made, account_key) if account_key else made
+
+
+__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "decoder"]

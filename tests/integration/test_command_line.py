@@ -96,7 +96,7 @@ def test_bad_records_in_a_file_are_named_and_the_rest_is_read(log: Path, tmp_pat
         (["run", "--source", "kafka://host"], "write kafka://HOST:PORT/TOPIC"),
         (["run", "--source", "kafka://host:1/t?color=red"], "known are security_protocol"),
         (["run", "--source", "kafka://host:1/t", "--store", "mysql://x"], "write redis://HOST:PORT/0"),
-        (["run", "--source", "kafka://host:1/t", "--format", "morse"], "known are: native"),
+        (["run", "--source", "kafka://host:1/t", "--format", "morse"], "known are: auto, native"),
         (["run", "--http-port", "70000"], "less than or equal to 65535"),
         (["run", "--config", "absent.toml"], "absent.toml does not exist"),
         (["replay", "absent.jsonl"], "absent.jsonl does not exist"),

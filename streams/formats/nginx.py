@@ -1,0 +1,38 @@
+"""nginx: an access log in JSON. The README's recipe gives the ``log_format`` that this built-in mapping reads.
+
+Variables: https://nginx.org/en/docs/http/ngx_http_log_module.html (``escape=json``) and
+https://nginx.org/en/docs/varindex.html, read 2026-11-24. Another log_format needs a mapping file of its own.
+It cannot know tokens, unless the upstream answers them in headers; the body only with ``$request_body`` (see the recipe).
+"""
+
+from __future__ import annotations
+
+from streams.formats.base import Format
+from streams.formats.mapping import checked, reader
+
+MAPPING = checked(
+    {
+        "timestamp_unit": "s",
+        "fields": {
+            "request_id": "request_id",
+            "timestamp": "msec",
+            "account_id": ["account_id", "remote_user"],
+            "model": "model",
+            "source_ip": "remote_addr",
+            "user_agent": "http_user_agent",
+            "status": "status",
+            "body": "request_body",
+            "prompt_tokens": "prompt_tokens",
+            "completion_tokens": "completion_tokens",
+        },
+    },
+    "the built-in nginx mapping",
+)
+
+FORMAT = Format(
+    name="nginx",
+    read=reader(MAPPING),
+    marks=lambda top: "msec" in top and "remote_addr" in top,
+    source="https://nginx.org/en/docs/http/ngx_http_log_module.html, read 2026-11-24",
+    cannot_know=("end_user_id", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm", "finish_reason"),
+)
