@@ -16,7 +16,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,envoy,test]'
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo

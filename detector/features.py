@@ -42,6 +42,12 @@ class Feature:
     percent: bool = False  # show as a percentage
     power: bool = False  # the value is a log2 of what people read
     needs: Literal["", "text"] = ""  # what the log must hold of an account for this to be known
+    rests_on: tuple[str, ...] = ()  # fields without which it says nothing, though it has a value
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the log must hold."""
+        return (self.needs, *self.rests_on) if self.needs else self.rests_on
 
 
 def _log(values: Array) -> Array:
@@ -165,7 +171,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "end_users", lambda v: v.share("end_users"), "of requests", 0, 1, -1, "absolute",
         "A product with people behind it names them; a harvester has none.",
-        "named an end user in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "named an end user in {value} of requests (median {median}, 99th percentile {p99})", percent=True, rests_on=("end_user_id",),
     ),
     Feature(
         "tool_use", lambda v: v.share("tools"), "of requests", 0, 1, -1, "absolute",
@@ -175,17 +181,18 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "answer_ratio", _ratio, "bits", -12, 8, 1, "population",
         "A harvest is after the answers: short questions, long answers.",
-        "got answers {value} times as long as its questions (median {median}, 99th percentile {p99})", atlas=COST, power=True,
+        "got answers {value} times as long as its questions (median {median}, 99th percentile {p99})",
+        atlas=COST, power=True, rests_on=("tokens",),
     ),
     Feature(
         "answer_length", lambda v: v.mean("log_out") / 16.0, "tokens", 0, 15, 1, "population",
         "Long answers hold what a student is trained on: reasoning, code, explanations.",
-        "got answers of {value} tokens (median {median}, 99th percentile {p99})", power=True,
+        "got answers of {value} tokens (median {median}, 99th percentile {p99})", power=True, rests_on=("tokens",),
     ),
     Feature(
         "question_length", lambda v: v.mean("log_in") / 16.0, "tokens", 0, 17, -1, "population",
         "Products carry documents and context in their prompts; task lists are short.",
-        "asked with {value} tokens (median {median}, 99th percentile {p99})", power=True,
+        "asked with {value} tokens (median {median}, 99th percentile {p99})", power=True, rests_on=("tokens",),
     ),
     Feature(
         "narrowness", lambda v: v.similarity, "mean cosine", -0.1, 1, -1, "population",
@@ -245,28 +252,30 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "roomy_limit", _share("roomy"), "of requests", 0, 1, 1, "absolute",
         "Whoever wants the whole answer leaves it room.",
-        "left 4096 tokens or more for the answer in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "left 4096 tokens or more for the answer in {value} of requests (median {median}, 99th percentile {p99})",
+        percent=True, rests_on=("parameters",),
     ),
     Feature(
         "one_token", _share("one_token"), "of requests", 0, 1, -1, "absolute",
         "Asking one token is classifying; only with swept biases is it logit stealing.",
-        "asked for one or two tokens in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "asked for one or two tokens in {value} of requests (median {median}, 99th percentile {p99})",
+        percent=True, rests_on=("parameters",),
     ),
     Feature(
         "logit_access", lambda v: v.share("logit_bias", doubt=2.0), "of requests", 0, 1, 1, "absolute",
         "Sweeping logit_bias with logprobs reads the last layer (Carlini et al. 2024, Stealing Part of a Production Language Model).",
-        "biased the model's logits in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "biased the model's logits in {value} of requests (median {median}, 99th percentile {p99})", percent=True, rests_on=("parameters",),
     ),
     Feature(
         "sampling", lambda v: v.share("samples", doubt=2.0), "of requests", 0, 1, 1, "absolute",
         "Several answers to each question make preference pairs.",
         "took several samples of an answer in {value} of requests (median {median}, 99th percentile {p99})",
-        atlas=REPLICATE, percent=True,
+        atlas=REPLICATE, percent=True, rests_on=("parameters",),
     ),
     Feature(
         "cold", _share("cold"), "of requests", 0, 1, -1, "absolute",
         "Temperature 0 is for reproducible tests and products; a training set wants the model's own variety.",
-        "set temperature 0 in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "set temperature 0 in {value} of requests (median {median}, 99th percentile {p99})", percent=True, rests_on=("parameters",),
     ),
     Feature(
         "reasoning_cues", _share("cue_reasoning"), "of requests", 0, 1, 1, "absolute",
@@ -300,12 +309,12 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "log_probabilities", lambda v: v.share("logprobs", doubt=2.0), "of requests", 0, 1, 1, "absolute",
         "A student learns more from the teacher's probabilities than from its words (Hinton et al. 2015).",
-        "took log-probabilities in {value} of requests (median {median}, 99th percentile {p99})", percent=True,
+        "took log-probabilities in {value} of requests (median {median}, 99th percentile {p99})", percent=True, rests_on=("parameters",),
     ),
     Feature(
         "parameter_sets", lambda v: np.clip(v.distinct("habits") - 1.0, 0.0, 16.0), "sets beside the first", 0, 16, -1, "absolute",
         "One script has one set of parameters; a researcher sweeps them, a team has several.",
-        "used {value} sets of sampling parameters beside the first (median {median}, 99th percentile {p99})",
+        "used {value} sets of sampling parameters beside the first (median {median}, 99th percentile {p99})", rests_on=("parameters",),
     ),
     Feature(
         "models", lambda v: np.minimum(np.maximum(v.distinct("models") - 1.0, 0.0), 6.0), "models beside the first", 0, 6, -1, "absolute",
@@ -322,12 +331,13 @@ FEATURES: tuple[Feature, ...] = (
         "young_account", _youth, "youth", 0, 1, 1, "absolute",
         "Accounts made for a harvest are used at once.",
         "is a young account: {value} on a scale that halves each 12 days (median {median}, 99th percentile {p99})",
-        atlas=INFERENCE, percent=True,
+        atlas=INFERENCE, percent=True, rests_on=("account_created_at",),
     ),
     Feature(
         "hugged_limit", _hugging, "of the limit", 0, 1.5, 1, "absolute",
         "Throughput is money to a harvester: it runs close under its own limit.",
-        "used {value} of its requests a minute at its peak (median {median}, 99th percentile {p99})", atlas=COST, percent=True,
+        "used {value} of its requests a minute at its peak (median {median}, 99th percentile {p99})",
+        atlas=COST, percent=True, rests_on=("rate_limit",),
     ),
     Feature(
         "refused_by_limit", lambda v: v.share("limited", doubt=2.0), "of requests", 0, 1, 1, "absolute",

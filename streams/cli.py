@@ -72,6 +72,34 @@ def run(
 
 
 @app.command()
+def sidecar(
+    file: ConfigFile = None,
+    topic: Annotated[str | None, typer.Option("--topic", help="the topic whose accounts are decided on")] = None,
+    store: StoreUrl = None,
+    prefix: Prefix = None,
+    host: Annotated[str | None, typer.Option(help="address that decisions are served on")] = None,
+    port: Annotated[int | None, typer.Option(help="their port")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="port of Envoy's gRPC services, 0 for none")] = None,
+    account_header: Annotated[str | None, typer.Option(help="header that carries the account")] = None,
+    fail: Annotated[str | None, typer.Option(help="when the store is silent: open allows, closed refuses")] = None,
+    dry_run: Annotated[bool | None, typer.Option("--dry-run", help="only count what it would have done")] = None,
+    throttle_rpm: Annotated[float | None, typer.Option(help="requests a minute that a throttled account keeps")] = None,
+    http_port: Annotated[int | None, typer.Option(help="port of /metrics, 0 for none")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error")] = None,
+) -> None:
+    """Answer a gateway whether a request may go on. Secrets come from the environment, a file, or SIPHONWATCH_SECRETS_DIR."""
+    from streams.sidecar.serve import serve
+
+    settings = config.load(
+        file, store=store, prefix=prefix, decision_topic=topic, decision_host=host, decision_port=port, decision_grpc_port=grpc_port,
+        decision_account_header=account_header, decision_fail=fail, decision_dry_run=dry_run, throttle_rpm=throttle_rpm,
+        http_port=http_port, log_level=log_level,
+    )  # fmt: skip
+    logs.configure(settings.log_level)
+    serve(settings)
+
+
+@app.command()
 def replay(
     paths: Annotated[list[Path], typer.Argument(help="log files or folders: .jsonl, .jsonl.gz, .jsonl.zst, .parquet")],
     accounts: Annotated[Path | None, typer.Option(help="write one row an account to this CSV file")] = None,

@@ -100,7 +100,8 @@ class Judge:
                 accounts=snapshot.pack_accounts(engine, changed),
                 dropped=dropped,
                 verdicts={**dict.fromkeys(dropped), **hashes},
-                findings=findings,
+                findings=[(one.subject, sent) for one, sent in zip(found, findings, strict=True)],
+                height=engine.memory.height,
             ),
         )
         self._outbox += findings
@@ -113,6 +114,8 @@ class Judge:
         metrics.new_campaigns.inc(max(memory.next_campaign - 1 - self._campaigns_seen(), 0))
         metrics.campaigns.set(len(memory.campaigns))
         flagged = (Level.THROTTLE.word, Level.BLOCK.word)
+        for each in found:
+            metrics.findings.labels(each.__struct_config__.tag).inc()
         for one in verdicts:
             metrics.changes.labels(one.level).inc()
             if one.level in flagged and one.previous not in flagged:

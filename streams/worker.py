@@ -23,6 +23,7 @@ from streams.errors import Fenced, Sealed, Unavailable
 from streams.formats import Decoder
 from streams.judge import Judge
 from streams.metrics import Metrics
+from streams.seen import Seen
 from streams.sinks import Sinks
 from streams.sources.base import Records, Source
 from streams.stores.base import Position, Store
@@ -41,6 +42,8 @@ class Health:
     waiting_for: str = "the first assignment of partitions"
     partitions: list[int] = field(default_factory=list)
     judging: bool = False
+    features_off: list[str] = field(default_factory=list)  # nothing read so far holds what they need
+    not_logged: list[str] = field(default_factory=list)  # fields that no record had so far
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Worker:
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
         self.health = Health()
+        self._seen = Seen()
         self._stopping = False
         self._pause = FIRST_PAUSE
         self._reported = 0.0
@@ -162,6 +166,8 @@ class Worker:
         for letter in refused:
             metrics.dead.labels(letter.reason).inc()
         metrics.records.inc(len(values))
+        metrics.skipped.inc(decoded.skipped)
+        self._seen.look(columns)
         metrics.requests.inc(len(decoded.requests) - added.duplicates - len(added.strays))
         metrics.duplicates.inc(added.duplicates)
         metrics.late.inc(added.late)
@@ -230,6 +236,8 @@ class Worker:
         self.health.waiting_for = ""
         self.health.partitions = sorted(self._owned)
         self.health.judging = self.judge is not None
+        self.health.features_off, self.health.not_logged = self._seen.features_off, self._seen.not_logged
+        self._metrics.features_off.set(len(self.health.features_off))
         self._metrics.ready.set(1)
         if time.monotonic() - self._reported < 2.0:
             return

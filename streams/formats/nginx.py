@@ -13,6 +13,7 @@ from streams.formats.mapping import checked, reader
 MAPPING = checked(
     {
         "timestamp_unit": "s",
+        "constants": {"model": "unknown"},  # a request that was refused before nginx read its body
         "fields": {
             "request_id": "request_id",
             "timestamp": "msec",

@@ -62,7 +62,24 @@ class Judging:
     accounts: list[tuple[str, bytes, float]]  # account, state and record, evidence
     dropped: list[str]
     verdicts: dict[str, Verdict | None]  # ``None`` deletes: the account is clear again
-    findings: list[bytes]  # verdicts to send, in order
+    findings: list[tuple[str, bytes]]  # (whom it is about, finding) to send, in order
+    height: float = 0.0  # evidence at which accounts are flagged now
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """What a decision on an account rests on: small, as a sidecar keeps all of them in memory."""
+
+    level: str  # watch, throttle or block
+    over: float  # evidence over the flag's height, log-odds
+    campaign: str | None = None
+
+
+def standing(verdict: Verdict, height: float) -> Standing:
+    """The standing that a verdict means."""
+    return Standing(verdict.level, round(verdict.evidence - height, 3), verdict.campaign)
+
+
+KEPT_FINDINGS = 10_000  # for a person or a dashboard to look back at; every finding was sent as well
 
 
 class Store(Protocol):
@@ -117,6 +134,18 @@ class Store(Protocol):
 
     def memory(self) -> bytes | None:
         """The judging's memory."""
+        ...
+
+    def standings_version(self) -> int:
+        """Raised whenever standings change; cheap to ask for, again and again."""
+        ...
+
+    def standings(self) -> dict[str, Standing]:
+        """How every account that is not clear stands."""
+        ...
+
+    def findings(self, count: int, subject: str | None = None) -> list[bytes]:
+        """The newest findings, newest first; only those about ``subject`` where one is given."""
         ...
 
     def decisions(self) -> list[Decision]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from detector.feedback import Decision
 from detector.panes import UNSEALED, Pane
 from detector.verdict import Verdict
 from streams.errors import Fenced, Sealed
-from streams.stores.base import Array, Claim, Judging, Lead, Position
+from streams.stores.base import KEPT_FINDINGS, Array, Claim, Judging, Lead, Position, Standing, standing
 
 
 @dataclass(slots=True)
@@ -37,6 +39,9 @@ class MemoryStore:
         self._lead = Lead(0, None)
         self._accounts: dict[str, tuple[bytes, float]] = {}
         self._decisions: dict[str, Decision] = {}
+        self._standings: dict[str, Standing] = {}
+        self._standings_version = 0
+        self._findings: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FINDINGS)
 
     def _at(self, partition: int) -> _Partition:
         return self._partitions.setdefault(partition, _Partition())
@@ -109,9 +114,13 @@ class MemoryStore:
             for account, verdict in judging.verdicts.items():
                 if verdict is None:
                     lead.verdicts.pop(account, None)
+                    self._standings.pop(account, None)
                 else:
                     lead.verdicts[account] = verdict
-            lead.outbox += judging.findings
+                    self._standings[account] = standing(verdict, judging.height)
+            self._standings_version += bool(judging.verdicts)
+            lead.outbox += [finding for _, finding in judging.findings]
+            self._findings.extend(judging.findings)
 
     def sent(self, count: int) -> None:
         """See the protocol."""
@@ -135,6 +144,21 @@ class MemoryStore:
     def memory(self) -> bytes | None:
         """See the protocol."""
         return self._lead.memory
+
+    def standings_version(self) -> int:
+        """See the protocol."""
+        return self._standings_version
+
+    def standings(self) -> dict[str, Standing]:
+        """See the protocol."""
+        with self._lock:
+            return dict(self._standings)
+
+    def findings(self, count: int, subject: str | None = None) -> list[bytes]:
+        """See the protocol."""
+        with self._lock:
+            newest = reversed(self._findings)
+            return list(islice((finding for about, finding in newest if subject in (None, about)), count))
 
     def decisions(self) -> list[Decision]:
         """See the protocol."""

@@ -1,10 +1,11 @@
 """The Redis store: one small value an account, and two scripts that write all or nothing.
 
-Keys, all under ``<prefix>:1`` (1 is the layout's version) and all with an expiry:
+Keys, all under ``<prefix>:2`` (2 is the layout's version) and all with an expiry:
 
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
 - ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:decisions``: what is judged;
+- ``{<topic>}:standings``, ``:findings``: what sidecars read, a small value an account that is not clear, and the newest findings;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
 """
 
@@ -24,15 +25,27 @@ from detector.feedback import Decision
 from detector.panes import UNSEALED, Pane
 from detector.verdict import Verdict
 from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
-from streams.stores.base import Array, Claim, Judging, Lead, Position, ids_from_bytes, ids_to_bytes
+from streams.stores.base import (
+    KEPT_FINDINGS,
+    Array,
+    Claim,
+    Judging,
+    Lead,
+    Position,
+    Standing,
+    ids_from_bytes,
+    ids_to_bytes,
+    standing,
+)
 
-LAYOUT = "1"
+LAYOUT = "2"
 TIMEOUT = 10.0  # seconds for one answer
 T = TypeVar("T")
 
 _position = msgspec.json.Decoder(Position)
 _verdict = msgspec.json.Decoder(Verdict)
 _decision = msgspec.json.Decoder(Decision)
+_standing = msgspec.json.Decoder(Standing)
 
 
 def _script(name: str) -> str:
@@ -183,17 +196,19 @@ class RedisStore:
 
     def judged(self, epoch: int, judging: Judging) -> None:
         """See the protocol."""
-        keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox")]
-        arguments: list[Any] = [epoch, judging.memory, self._ttl, self._key("verdict:"), len(judging.accounts)]
+        keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox", "standings", "findings")]
+        arguments: list[Any] = [epoch, judging.memory, self._ttl, self._key("verdict:"), KEPT_FINDINGS, len(judging.accounts)]
         for entry in judging.accounts:
             arguments += entry
         arguments += (len(judging.dropped), *judging.dropped, len(judging.verdicts))
         for account, verdict in judging.verdicts.items():
             fields = verdict_fields(verdict) if verdict is not None else {}
-            arguments += (account, len(fields))
+            arguments += (account, msgspec.json.encode(standing(verdict, judging.height)) if verdict else b"", len(fields))
             for pair in fields.items():
                 arguments += pair
-        arguments += (len(judging.findings), *judging.findings)
+        arguments.append(len(judging.findings))
+        for about in judging.findings:
+            arguments += about
         if self._run("judged", keys, arguments) == b"FENCED":
             raise Fenced("another worker judges now")
 
@@ -220,6 +235,25 @@ class RedisStore:
     def memory(self) -> bytes | None:
         """See the protocol."""
         return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("judge"), "memory")))
+
+    def standings_version(self) -> int:
+        """See the protocol."""
+        return int(cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("judge"), "standings"))) or 0)
+
+    def standings(self) -> dict[str, Standing]:
+        """See the protocol."""
+
+        def ask() -> list[tuple[bytes, bytes]]:
+            return list(self._redis.hscan_iter(self._key("standings"), count=1000))
+
+        return {account.decode(): _standing.decode(value) for account, value in self._ask(ask)}
+
+    def findings(self, count: int, subject: str | None = None) -> list[bytes]:
+        """See the protocol."""
+        wanted = None if subject is None else subject.encode()
+        most = count if wanted is None else KEPT_FINDINGS
+        found = cast(list[Any], self._ask(lambda: self._redis.xrevrange(self._key("findings"), count=most)))
+        return [fields[b"finding"] for _, fields in found if wanted in (None, fields[b"subject"])][:count]
 
     def decisions(self) -> list[Decision]:
         """See the protocol."""

@@ -17,7 +17,7 @@ from detector.panes import Clock
 from detector.verdict import Verdict
 from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
 from streams.stores import MemoryStore, RedisStore, Store, open_store
-from streams.stores.base import Judging, Position
+from streams.stores.base import Judging, Position, Standing
 from tests.property.strategies import START
 from tests.services.process import free_port
 from tests.services.redis import ClusterNode, RedisServer
@@ -92,7 +92,7 @@ class StoreMixin:
     def test_a_judging_is_all_or_nothing_and_fenced(self, store: Store) -> None:
         stale = store.lead().epoch
         epoch = store.lead().epoch
-        judging = Judging(b"memory", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [b"finding"])
+        judging = Judging(b"memory", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0)
         with pytest.raises(Fenced):
             store.judged(stale, judging)
         assert store.memory() is None
@@ -109,6 +109,27 @@ class StoreMixin:
         store.judged(lead.epoch, Judging(b"later", [], ["b"], {"a": None, "b": None}, []))
         after = store.lead()
         assert (after.memory, after.accounts, after.verdicts, after.outbox) == (b"later", ["a"], {}, [])
+
+    def test_standings_follow_verdicts_and_say_when_they_changed(self, store: Store) -> None:
+        lead = store.lead()
+        before = store.standings_version()
+        assert store.standings() == {}
+        store.judged(lead.epoch, Judging(b"m", [], [], {"a": verdict("a"), "b": verdict("b")}, [], 1.2))
+        assert store.standings() == {"a": Standing("block", 1.0), "b": Standing("block", 1.0)}
+        assert store.standings_version() > before
+        before = store.standings_version()
+        store.judged(lead.epoch, Judging(b"m", [("c", b"x", 0.0)], [], {}, []))
+        assert store.standings_version() == before
+        store.judged(lead.epoch, Judging(b"m", [], [], {"a": None}, []))
+        assert set(store.standings()) == {"b"}
+
+    def test_the_newest_findings_come_first_and_by_subject(self, store: Store) -> None:
+        lead = store.lead()
+        for at, about in enumerate("abab"):
+            store.judged(lead.epoch, Judging(b"m", [], [], {}, [(about, str(at).encode())]))
+        assert store.findings(3) == [b"3", b"2", b"1"]
+        assert store.findings(9, "a") == [b"2", b"0"]
+        assert store.findings(1, "b") == [b"3"]
 
     def test_decisions_are_kept_in_order_and_taken_back(self, store: Store) -> None:
         second = Decision("2", "b", ["b"], False, "someone", 20.0, "a customer", {"repeats": 0.5})
@@ -143,7 +164,7 @@ class TestRedisStore(StoreMixin):
         store = RedisStore(redis_server.url, "t", prefix)
         store.commit(3, store.claim(3).epoch, AT, {4: (["a"], rows(1))}, {4: ids(1)})
         store.seal(3, 4)
-        store.judged(store.lead().epoch, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [b"f"]))
+        store.judged(store.lead().epoch, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [("a", b"f")]))
         client: Any = redis_server.client()
         keys = sorted(client.scan_iter(f"{prefix}:*"))
         assert len(keys) >= 9
@@ -151,7 +172,7 @@ class TestRedisStore(StoreMixin):
         partition = [key for key in keys if b"pane" in key or b"ids" in key or b"ticks" in key or b"meta" in key]
         assert len(partition) == 4
         assert all(b":{t:3}:" in key for key in partition)
-        assert client.hget(f"{prefix}:1:{{t}}:verdict:a", "level") == b"block"
+        assert client.hget(f"{prefix}:2:{{t}}:verdict:a", "level") == b"block"
 
 
 @pytest.fixture(scope="module")

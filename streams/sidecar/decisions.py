@@ -1,0 +1,123 @@
+"""From how an account stands to what a gateway should do with its request.
+
+clear and watch are allowed. A throttled account keeps ``throttle_rpm`` requests a minute for each model, less the further
+its evidence is over the flag (half at the block's height), held by GCRA in this process's memory; 0 refuses it. A blocked
+account is refused. What is not known is allowed; what is known but stale is allowed or refused as configured.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from detector.gcra import conform
+from detector.settings import DEFAULT
+from streams.formats.privacy import pseudonym
+from streams.sidecar.knowledge import Knowledge
+from streams.stores.base import Standing
+
+Action = Literal["allow", "throttle", "block", "unavailable"]
+Why = Literal["clear", "watch", "within_limit", "throttled", "blocked", "stale", "no_account"]
+ACTIONS: tuple[Action, ...] = ("allow", "throttle", "block", "unavailable")
+WHYS: tuple[Why, ...] = ("clear", "watch", "within_limit", "throttled", "blocked", "stale", "no_account")
+STATUS = {"allow": 200, "throttle": 429, "block": 403, "unavailable": 503}
+BUCKETS = 100_000  # accounts and models whose buckets are kept: the least recently asked for goes first
+REFUSED_RETRY = 60  # seconds a throttled client is told to wait where it is refused altogether
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How decisions are made; see the settings of the same names."""
+
+    stale_seconds: float = 30.0
+    fail: Literal["open", "closed"] = "open"
+    dry_run: bool = False
+    throttle_rpm: float = 6.0
+    account_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with one request, and why."""
+
+    action: Action
+    why: Why
+    level: str = "clear"
+    campaign: str | None = None
+    quota: int = 0  # requests a minute that a throttled account keeps; 0 where no limit is told
+    remaining: int = 0
+    retry_after: int = 0  # seconds
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that says it."""
+        return STATUS[self.action]
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """``Retry-After`` and the RateLimit fields of draft-ietf-httpapi-ratelimit-headers-10, where there is a limit to tell."""
+        fields = []
+        if self.action in ("throttle", "unavailable"):
+            fields.append(("retry-after", str(self.retry_after)))
+        if self.action == "throttle" or self.why == "within_limit":
+            fields.append(("ratelimit-policy", f'"siphonwatch";q={self.quota};w={int(MINUTE)}'))
+            fields.append(("ratelimit", f'"siphonwatch";r={self.remaining};t={self.retry_after}'))
+        return fields
+
+
+ALLOWED = Decision("allow", "clear")
+NAMELESS = Decision("allow", "no_account")
+
+
+class Decider:
+    """Decides from memory alone; safe to call from one thread, in microseconds."""
+
+    def __init__(self, knowledge: Knowledge, policy: Policy, now: Callable[[], float] = time.monotonic) -> None:
+        self.knowledge, self.policy, self._now = knowledge, policy, now
+        self._buckets: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def decide(self, account: str, model: str = "") -> Decision:
+        """What should happen to a request of ``account`` to ``model``."""
+        policy = self.policy
+        if not account:
+            return NAMELESS
+        if self.knowledge.age > policy.stale_seconds:
+            return Decision("allow", "stale") if policy.fail == "open" else Decision("unavailable", "stale", retry_after=5)
+        standing = self.knowledge.standing(pseudonym(account, policy.account_key) if policy.account_key else account)
+        if standing is None:
+            return ALLOWED
+        if standing.level == "block":
+            return Decision("block", "blocked", "block", standing.campaign)
+        if standing.level == "throttle":
+            return self._throttle(account, model, standing)
+        return Decision("allow", "watch", standing.level, standing.campaign)
+
+    def enforced(self, decision: Decision) -> Decision:
+        """What is answered: in a dry run everything is allowed, and only counted as what it would have been."""
+        return Decision("allow", decision.why, decision.level, decision.campaign) if self.policy.dry_run else decision
+
+    def _throttle(self, account: str, model: str, standing: Standing) -> Decision:
+        rpm = adaptive(self.policy.throttle_rpm, standing.over)
+        if rpm <= 0:
+            return Decision("throttle", "throttled", "throttle", standing.campaign, 0, 0, REFUSED_RETRY)
+        key = (account, model)
+        found = conform(self._buckets.get(key, 0.0), self._now(), rpm / MINUTE)
+        self._buckets[key] = found.tat
+        self._buckets.move_to_end(key)
+        if len(self._buckets) > BUCKETS:
+            self._buckets.popitem(last=False)
+        wait = max(1, math.ceil(found.retry_after))
+        if found.allowed:
+            return Decision("allow", "within_limit", "throttle", standing.campaign, max(int(rpm), 1), found.remaining, wait)
+        return Decision("throttle", "throttled", "throttle", standing.campaign, max(int(rpm), 1), 0, wait)
+
+
+def adaptive(rpm: float, over: float) -> float:
+    """Requests a minute that are left to a throttled account: ``rpm`` at the flag, falling to its half at the block's height."""
+    way = min(max(over / DEFAULT.block_margin, 0.0), 1.0)
+    return rpm * (1.0 - 0.5 * way)

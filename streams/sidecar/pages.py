@@ -1,0 +1,110 @@
+"""What a person's dashboard asks the sidecar for: accounts, campaigns and findings, read from the store when asked."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from detector.campaign import Campaign, tie_words
+from detector.model import Prior
+from detector.settings import Settings
+from detector.verdict import Level
+from streams.ask import AccountReport, Desk
+from streams.errors import Unavailable, UsageError
+from streams.formats.privacy import pseudonym
+from streams.stores.base import Store
+
+FRESH = 5.0  # seconds that what was read of the judging's memory serves
+MOST = 1000  # rows of one answer
+
+
+class Pages:
+    """Reads for a person: may block, so every page runs in a thread of its own."""
+
+    def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str) -> None:
+        self._store, self._prior, self._settings, self._key = store, prior, settings, account_key
+        self._desk: Desk | None = None
+        self._read = 0.0
+
+    def app(self) -> Starlette:
+        """The pages as an application."""
+        routes = [
+            Route("/v1/accounts", self.accounts),
+            Route("/v1/accounts/{account:path}", self.account),
+            Route("/v1/campaigns", self.campaigns),
+            Route("/v1/campaigns/{name}", self.campaign),
+            Route("/v1/findings", self.findings),
+        ]
+        return Starlette(routes=routes, exception_handlers={UsageError: _absent, Unavailable: _away})
+
+    def desk(self) -> Desk:
+        """The judging as it stood at most ``FRESH`` seconds ago."""
+        if self._desk is None or time.monotonic() - self._read > FRESH:
+            self._desk, self._read = Desk(self._store, self._prior, self._settings), time.monotonic()
+        return self._desk
+
+    def accounts(self, request: Request) -> Response:
+        """The accounts of strongest evidence."""
+        return _json([_row(one) for one in self.desk().top(_count(request))])
+
+    def account(self, request: Request) -> Response:
+        """One account, by its id as in the log."""
+        name = request.path_params["account"]
+        report = self.desk().account(pseudonym(name, self._key) if self._key and not name.startswith("h:") else name)
+        features = [msgspec.to_builtins(line) for line in report.features]
+        reasons = [msgspec.to_builtins(reason) for reason in report.verdict.reasons] if report.verdict else []
+        return _json({**_row(report), "reasons": reasons, "features": features})
+
+    def campaigns(self, _: Request) -> Response:
+        """Every campaign."""
+        return _json([_campaign(one) for one in self.desk().memory.campaigns])
+
+    def campaign(self, request: Request) -> Response:
+        """One campaign with its members."""
+        found = self.desk().campaign(request.path_params["name"])
+        return _json({**_campaign(found), "members": found.members, "ties": found.ties})
+
+    def findings(self, request: Request) -> Response:
+        """The newest findings, of all or of one ``subject``."""
+        found = self._store.findings(_count(request), request.query_params.get("subject"))
+        return Response(b"[" + b",".join(found) + b"]", media_type="application/json")
+
+
+def _count(request: Request) -> int:
+    asked = request.query_params.get("count", "100")
+    if not asked.isdigit() or not 1 <= int(asked) <= MOST:
+        raise UsageError(f"count is a number from 1 to {MOST}")
+    return int(asked)
+
+
+def _row(report: AccountReport) -> dict[str, Any]:
+    return {
+        "account": report.account, "level": report.level, "score": round(report.score, 4), "flagged_at": report.flagged_at or None,
+        "requests": report.requests, "tokens_out": report.tokens_out, "campaign": report.campaign or None, "allowed": report.allowed,
+        "why": report.verdict.reasons[0].text if report.verdict and report.verdict.reasons else "",
+    }  # fmt: skip
+
+
+def _campaign(one: Campaign) -> dict[str, Any]:
+    return {
+        "campaign": one.name, "level": Level(one.level).word, "size": len(one.members), "since": one.since / 1000,
+        "evidence": round(one.evidence, 3), "requests": one.requests, "tokens_out": one.tokens_out, "tied_by": tie_words(one.ties),
+    }  # fmt: skip
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _absent(_: Request, error: Exception) -> Response:
+    return Response(msgspec.json.encode({"error": str(error)}), 404, media_type="application/json")
+
+
+def _away(_: Request, error: Exception) -> Response:
+    return Response(msgspec.json.encode({"error": str(error)}), 503, media_type="application/json")
