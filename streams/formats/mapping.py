@@ -112,17 +112,22 @@ def reader(mapping: Mapping) -> Callable[[bytes], Iterable[Request]]:
 
         def found(name: str) -> Any:
             values = (at(top, path) for path in mapping.fields.get(name, ()))
-            return next((value for value in values if value not in (None, "", "-")), mapping.constants.get(name))
+            return next((value for value in values if value not in (None, "", "-")), None)
 
-        yield _request(found, mapping.unit)
+        yield _request(found, mapping.constants, mapping.unit)
 
     return read
 
 
-def _request(found: Callable[[str], Any], unit: float) -> Request:
-    """A request from a look-up of its fields."""
+def _request(logged: Callable[[str], Any], constants: dict[str, Any], unit: float) -> Request:
+    """A request from a look-up of its fields; a constant stands in where neither the record nor its body says anything."""
+
+    def found(name: str) -> Any:
+        value = logged(name)
+        return constants.get(name) if value is None else value
+
     asked = body(_body_bytes(found("body")))
-    stamp, model = found("timestamp"), found("model") or asked.model
+    stamp, model = found("timestamp"), logged("model") or asked.model or constants.get("model")
     if stamp is None:
         raise MissingError("nothing stands at the path of timestamp")
     if not model:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -59,17 +60,17 @@ def _from_protobuf(record: bytes) -> _Envelope:
     """The same from protobuf. Spans and logs have one outer shape; only spans have trace ids where spans have them."""
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from streams.formats import otlp
 
     try:
-        traces = ExportTraceServiceRequest.FromString(record)
+        traces = otlp.Traces.FromString(record)
         if any(span.trace_id for each in traces.resource_spans for scope in each.scope_spans for span in scope.spans):
             return msgspec.convert(MessageToDict(traces), _Envelope)
     except DecodeError:
         pass  # then it may be logs
     try:
-        return msgspec.convert(MessageToDict(ExportLogsServiceRequest.FromString(record)), _Envelope)
+        return msgspec.convert(MessageToDict(otlp.Logs.FromString(record)), _Envelope)
     except DecodeError as error:
         raise msgspec.DecodeError("neither JSON nor OTLP protobuf") from error
 
@@ -201,8 +202,9 @@ def _status(known: Attributes, failed: bool) -> int:
         return code
     if not failed:
         return 200
-    kind = str(known.get("error.type", ""))
-    return int(kind) if kind.isdigit() and len(kind) == 3 else STATUS_OF_ERROR.get(kind.rpartition(".")[2], 500)
+    words = re.findall(r"\w+", str(known.get("error.type", "")))  # 429, RateLimitError, or <class 'openai.RateLimitError'>
+    kind = words[-1] if words else ""
+    return int(kind) if kind.isdigit() and len(kind) == 3 else STATUS_OF_ERROR.get(kind, 500)
 
 
 def _turns(known: Attributes) -> list[Message] | None:

@@ -89,12 +89,12 @@ def test_redacted_text_is_no_text() -> None:
 
 def test_otlp_protobuf_says_the_same_as_otlp_json() -> None:
     from google.protobuf.json_format import Parse
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from streams.formats import otlp
 
     for line in records("otel"):
-        kind = ExportTraceServiceRequest if b"resourceSpans" in line else ExportLogsServiceRequest
-        packed = Parse(_ids_in_base64(json.loads(line)), kind()).SerializeToString()
+        kind = otlp.Traces if b"resourceSpans" in line else otlp.Logs
+        packed = Parse(_ids_in_base64(json.loads(line)), kind(), ignore_unknown_fields=True).SerializeToString()
         assert decoded("otel", [packed]) == decoded("otel", [line])
         assert decoded("auto", [packed]) == decoded("otel", [line])
 

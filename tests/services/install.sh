@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: Apache Kafka's jars, a Java runtime, redis-server. Installs only what is missing,
-# and nothing where SIPHONWATCH_TEST_KAFKA or SIPHONWATCH_TEST_REDIS names a service to use instead.
+# What the tests need beside Python: Kafka's jars, a Java runtime, redis-server, nginx, Caddy, Prometheus, Alertmanager, npm. Only what
+# is missing; and no Kafka or Redis where SIPHONWATCH_TEST_KAFKA or SIPHONWATCH_TEST_REDIS names a service to use instead.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 packages=()
@@ -14,6 +14,13 @@ if [ -z "${SIPHONWATCH_TEST_KAFKA:-}" ]; then
 fi
 if [ -z "${SIPHONWATCH_TEST_REDIS:-}" ]; then
   command -v redis-server >/dev/null || packages+=(redis-server)
+fi
+if [ "${1:-}" != venv ]; then
+  [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || packages+=(nginx-light)
+  command -v caddy >/dev/null || packages+=(caddy)
+  command -v promtool >/dev/null || packages+=(prometheus)
+  command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || packages+=(prometheus-alertmanager)
+  command -v npm >/dev/null || packages+=(npm)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
   as_root=""
