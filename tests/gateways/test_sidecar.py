@@ -185,7 +185,9 @@ def test_mutual_tls_lets_in_who_has_a_certificate(redis_server: RedisServer, tmp
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
             ):
                 wrapped.sendall(b"GET /v1/decision?account=bad HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-                return wrapped.recv(4096)
+                if not (answer := wrapped.recv(4096)):
+                    raise ConnectionError("closed without an answer")
+                return answer
 
         known = ssl.create_default_context(cafile=str(files["ca.pem"]))
         known.load_cert_chain(files["client.pem"], files["client.key"])

@@ -43,7 +43,8 @@ class Outcome:
 def _record(value: bytes) -> tuple[object, ...]:
     import numpy as np
 
-    return tuple(np.frombuffer(value, dtype=RECORD)[0].tolist())
+    record = np.frombuffer(value, dtype=RECORD)[0]
+    return tuple(record[name].tolist() for name in RECORD.names or ())
 
 
 def replayed(requests: list[Request], size: int = 997, settings: Settings = SETTINGS) -> Outcome:
