@@ -24,10 +24,15 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml
 	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable .
 	@touch $@
 
+.cache/grafana/.made: tests/services/install.sh
+	bash tests/services/install.sh
+	npm install --silent --no-fund --no-audit --prefix .cache/grafana @grafana/schema@13.2.3 typescript@5.9
+	@touch $@
+
 demo: $(VENV)/.demo
 	@$(BIN)/siphonwatch demo
 
-services: .cache/peers/.made
+services: .cache/peers/.made .cache/grafana/.made
 	bash tests/services/install.sh
 
 lint: $(VENV)/.test

@@ -321,11 +321,10 @@ class Engine:
         rows, records = self.accounts.known()
         first = epoch * settings.epoch_ms // settings.tick_ms
         active = np.flatnonzero(records["seen"] >= first)
-        view = View(rows[active])
-        grown = view.count("requests") >= settings.population_floor
+        grown = View(rows[active]).count("requests") >= settings.population_floor
+        known = self._view(rows[active[grown]])  # by what was known so far: made before that fades, or a restart just now would see less
         memory.population.fade(settings.population_keep)
         if bool(grown.any()):
-            known = self._view(rows[active[grown]])
             memory.population.observe(matrix(known))
             memory.population.observe_content(known)
         judged = records["own"][records["own"] > NOTHING]

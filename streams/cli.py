@@ -52,7 +52,7 @@ def run(
     mapping: MappingFile = None,
     group: Annotated[str | None, typer.Option(help="Kafka consumer group")] = None,
     prefix: Prefix = None,
-    findings: Annotated[Path | None, typer.Option(help="append changed verdicts to this file")] = None,
+    findings: Annotated[Path | None, typer.Option(help="append findings to this file")] = None,
     verdict_topic: Annotated[str | None, typer.Option(help="Kafka topic for changed verdicts; '' for none")] = None,
     dead_letter_topic: Annotated[str | None, typer.Option(help="Kafka topic for refused records; '' for none")] = None,
     http_host: Annotated[str | None, typer.Option(help="address of /metrics, /healthz, /readyz")] = None,

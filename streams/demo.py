@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import urllib3
 from rich.console import Console
 
 from detector.finding import decode
@@ -14,6 +20,7 @@ from streams import config
 from streams.deadletters import DeadLetter
 from streams.errors import UsageError
 from streams.http import HttpServer, application
+from streams.metrics import Metrics
 from streams.run import assemble
 from streams.signals import stop_on_signals
 from streams.simulating import encode
@@ -44,7 +51,7 @@ class _Screen:
                 console.print(f"          {reason.text}", style="dim", soft_wrap=True)
 
     def dead(self, letters: list[DeadLetter]) -> None:
-        """The simulator writes no bad records."""
+        """Counted in the metrics; the broken records are the demo's own."""
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -60,24 +67,32 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
     console.print("making two days of simulated traffic: people, products, batches, benchmarks; and harvesters among them …")
     traffic = simulate(World(accounts=600, days=2.0, prevalence=0.04, seed=seed, start=time.time() - 2 * 86_400))
     records = [encode(request) for request in traffic.requests]
-    screen = _Screen()
+    for at in range(500, len(records), 1000):  # real logs hold broken records too
+        records[at] = records[at][: len(records[at]) // 2]
+    screen, rate = _Screen(), len(records) / span
     with ValkeyServer() as server:
         url = f"redis://{server.host}:{server.port}/0"
         settings = config.load(None, source="file:///simulated", store=url, http_port=http_port, log_level="error")
         store = open_store(url, "requests", settings.prefix)
-        source = SimulatedSource(records, rate=len(records) / span)
-        worker, metrics = assemble(settings, source, store, Sinks(screen))
+        metrics = Metrics()
+        worker = assemble(settings, SimulatedSource(records, rate=rate), store, Sinks(screen), metrics)
         stop_on_signals(worker.stop)
         http = HttpServer(application(metrics.registry, lambda: worker.health), settings.http_host, http_port)
         http.start()
-        console.print(
-            f"{len(records):,} requests in {span:.0f} s through the live pipeline; "
-            f"metrics on http://{settings.http_host}:{http_port}/metrics\n"
-            f"meanwhile: siphonwatch top --store {url}\n"
-        )
-        if seconds:
-            threading.Timer(seconds, worker.stop).start()
-        worker.run()
+        with _sidecar(url, settings.decision_port, http_port + 1) as asks:
+            console.print(
+                f"{len(records):,} requests in {span:.0f} s through the live pipeline\n"
+                f"  metrics    http://{settings.http_host}:{http_port}/metrics, of the sidecar http://127.0.0.1:{http_port + 1}/metrics\n"
+                f"  decisions  http://127.0.0.1:{settings.decision_port}/v1/decision?account=…\n"
+                f"  meanwhile  siphonwatch top --store {url}\n",
+                soft_wrap=True,
+            )
+            gateway = _Gateway([request.account_id for request in traffic.requests], rate, asks)
+            gateway.start()
+            if seconds:
+                threading.Timer(seconds, worker.stop).start()
+            worker.run()
+            gateway.stop()
         http.stop()
     harvesters = {account for account, label in traffic.labels.items() if label.label == "harvest"}
     found, wrong = harvesters & set(screen.flagged), set(screen.flagged) - harvesters
@@ -86,3 +101,45 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
     missed = sorted(traffic.labels[account].kind for account in harvesters - found)
     if missed:
         console.print(f"not found in this time: {', '.join(missed)}")
+    console.print(f"a gateway that asked the sidecar for {gateway.asked:,} of the requests refused {gateway.refused:,} of them")
+
+
+@contextmanager
+def _sidecar(store: str, port: int, http_port: int) -> Iterator[str]:
+    """A sidecar process beside the demo; the address to ask it at."""
+    command = [sys.executable, "-m", "streams", "sidecar", "--store", store, "--port", str(port), "--http-port", str(http_port),
+               "--log-level", "error"]  # fmt: skip
+    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        yield f"http://127.0.0.1:{port}/v1/forward-auth"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+class _Gateway(threading.Thread):
+    """Asks the sidecar about one in ``EVERY`` of the requests as they go by, as a gateway would about all of them."""
+
+    EVERY = 20
+
+    def __init__(self, accounts: list[str], rate: float, address: str) -> None:
+        super().__init__(name="gateway", daemon=True)
+        self._accounts, self._rate, self._address = accounts, rate, address
+        self._stopping = threading.Event()
+        self.asked = self.refused = 0
+
+    def stop(self) -> None:
+        """Stop asking."""
+        self._stopping.set()
+        self.join(timeout=5)
+
+    def run(self) -> None:
+        """Until stopped, or the requests are through."""
+        begun, pool = time.monotonic(), urllib3.PoolManager(timeout=2.0, retries=False)
+        for at in range(0, len(self._accounts), self.EVERY):
+            if self._stopping.wait(max(begun + at / self._rate - time.monotonic(), 0)):
+                return
+            with contextlib.suppress(urllib3.exceptions.HTTPError):  # the sidecar is still starting
+                status = pool.request("GET", self._address, headers={"x-account-id": self._accounts[at]}).status
+                self.asked += 1
+                self.refused += status != 200

@@ -13,7 +13,9 @@ from collections.abc import Callable
 import structlog
 
 from detector import finding
+from detector.campaign import CampaignVerdict
 from detector.engine import Engine
+from detector.finding import Finding
 from detector.model import Prior
 from detector.panes import UNSEALED, Pane
 from detector.settings import Settings
@@ -105,28 +107,28 @@ class Judge:
             ),
         )
         self._outbox += findings
-        metrics, memory = self._metrics, engine.memory
-        metrics.ticks.inc(len(ticks))
-        metrics.verdict_time.set((ticks[-1] + 1) * self._settings.tick_ms / 1000)
-        metrics.verdict_wall.set(self._now())
-        metrics.height.set(memory.height)
-        metrics.drift.set(memory.drifting)
-        metrics.new_campaigns.inc(max(memory.next_campaign - 1 - self._campaigns_seen(), 0))
-        metrics.campaigns.set(len(memory.campaigns))
-        flagged = (Level.THROTTLE.word, Level.BLOCK.word)
-        for each in found:
-            metrics.findings.labels(each.__struct_config__.tag).inc()
-        for one in verdicts:
-            metrics.changes.labels(one.level).inc()
-            if one.level in flagged and one.previous not in flagged:
-                metrics.flagged.inc()
-        _, records = engine.accounts.known()
-        for level in Level:
-            metrics.accounts.labels(level.word).set(int((records["level"] == int(level)).sum()))
+        self._metrics.ticks.inc(len(ticks))
+        self._metrics.verdict_time.set((ticks[-1] + 1) * self._settings.tick_ms / 1000)
+        self._metrics.verdict_wall.set(self._now())
+        self.observe(found)
         self._send()
 
-    def _campaigns_seen(self) -> int:
-        return int(self._metrics.campaigns._value.get())
+    def observe(self, found: list[Finding]) -> None:
+        """Count what was found, and how all accounts stand now."""
+        metrics, memory, flagged = self._metrics, self.engine.memory, (Level.THROTTLE.word, Level.BLOCK.word)
+        metrics.height.set(memory.height)
+        metrics.drift.set(memory.drifting)
+        metrics.campaigns.set(len(memory.campaigns))
+        for one in found:
+            metrics.findings.labels(one.__struct_config__.tag).inc()
+            if isinstance(one, CampaignVerdict):
+                metrics.new_campaigns.inc(one.previous == Level.CLEAR.word)
+            elif isinstance(one, Verdict):
+                metrics.changes.labels(one.level).inc()
+                metrics.flagged.inc(one.level in flagged and one.previous not in flagged)
+        _, records = self.engine.accounts.known()
+        for level in Level:
+            metrics.accounts.labels(level.word).set(int((records["level"] == int(level)).sum()))
 
     def _send(self) -> None:
         """Send what stands in the outbox; it stays there until that has worked."""

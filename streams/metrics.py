@@ -55,6 +55,7 @@ class Metrics:
         self.skipped = Counter("siphonwatch_records_skipped", "Records of something else than a request to a model.", registry=r)
         self.features_off = Gauge("siphonwatch_features_off", "Features that the log does not hold what it takes for.", registry=r)
         self.findings = Counter("siphonwatch_findings", "Findings, by kind.", ["kind"], registry=r)
+        self.webhook_lost = Counter("siphonwatch_webhook_findings_lost", "Findings that a webhook did not take.", registry=r)
         for kind in ("account", "campaign", "limits"):
             self.findings.labels(kind)
         for reason in DEAD_REASONS:
@@ -64,6 +65,13 @@ class Metrics:
         for level in Level:
             self.accounts.labels(level.word)
             self.changes.labels(level.word)
+
+    def not_judging(self) -> None:
+        """Show nothing that another worker's judging makes untrue."""
+        self.leads.set(0)
+        self.campaigns.set(0)
+        for level in Level:
+            self.accounts.labels(level.word).set(0)
 
 
 class SidecarMetrics:

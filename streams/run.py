@@ -11,27 +11,29 @@ from streams.formats import decoder
 from streams.http import HttpServer, application
 from streams.metrics import Metrics
 from streams.signals import stop_on_signals
-from streams.sinks import FileSink, KafkaSink, LogSink, Sink, Sinks
+from streams.sinks import FORMS, FileSink, KafkaSink, LogSink, Sink, Sinks, WebhookSink
 from streams.sources import Source, open_source
 from streams.stores import Store, open_store
 from streams.worker import Worker
 
 
-def sinks(config: Config) -> Sinks:
-    """Where this configuration sends verdicts and dead letters."""
+def sinks(config: Config, metrics: Metrics) -> Sinks:
+    """Where this configuration sends findings and dead letters."""
     chosen: list[Sink] = [LogSink()]
+    form = FORMS[config.findings_format]
     if config.findings:
-        chosen.append(FileSink(config.findings, None))
+        chosen.append(FileSink(config.findings, form))
+    if config.webhook_url:
+        chosen.append(WebhookSink(config.webhook_url, config.webhook_secret.get_secret_value(), form, metrics.webhook_lost.inc))
     if config.source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
         chosen.append(KafkaSink(config.source, config.verdict_topic, config.dead_letter_topic))
     return Sinks(*chosen)
 
 
-def assemble(config: Config, source: Source, store: Store, to: Sinks) -> tuple[Worker, Metrics]:
-    """A worker and its metrics."""
-    metrics = Metrics()
+def assemble(config: Config, source: Source, store: Store, to: Sinks, metrics: Metrics) -> Worker:
+    """A worker."""
     reads = decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
-    return Worker(source, store, reads, to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds), metrics
+    return Worker(source, store, reads, to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
 
 
 def serve(config: Config) -> None:
@@ -40,7 +42,8 @@ def serve(config: Config) -> None:
         raise UsageError("--source is missing: write --source kafka://HOST:PORT/TOPIC")
     source = open_source(config.source, config.group, config.batch, config.session_seconds)
     store = open_store(config.store, source.name, config.prefix, int(config.ttl_days * 86_400))
-    worker, metrics = assemble(config, source, store, sinks(config))
+    metrics = Metrics()
+    worker = assemble(config, source, store, sinks(config, metrics), metrics)
     stop_on_signals(worker.stop)
     http = (
         HttpServer(application(metrics.registry, lambda: worker.health), config.http_host, config.http_port) if config.http_port else None

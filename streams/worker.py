@@ -209,7 +209,7 @@ class Worker:
 
     def _stop_judging(self) -> None:
         self.judge = None
-        self._metrics.leads.set(0)
+        self._metrics.not_judging()
 
     # ------------------------------------------------------------------------------------- trouble, and the end
 

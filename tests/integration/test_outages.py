@@ -113,7 +113,7 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
     assert worker.stop(10) == 0
     letters = [msgspec.json.decode(value) for value in live.broker.read(f"{live.topic}.dead")]
     assert sorted(letter["reason"] for letter in letters) == sorted(
-        ["not_json", "missing_field", "too_deep", "too_large", "bad_time", "bad_time", "wrong_type"]
+        ["not_json", "unknown_format", "too_deep", "too_large", "bad_time", "bad_time", "wrong_type"]
     )
     assert [letter["offset"] for letter in letters] == list(range(150, 157))
     assert {letter["source"] for letter in letters} == {live.topic}

@@ -1,0 +1,45 @@
+"""What a sink promises, and several sinks as one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streams.deadletters import DeadLetter
+
+
+class Sink(Protocol):
+    """Takes verdicts and dead letters."""
+
+    def verdicts(self, findings: list[bytes]) -> None:
+        """Send findings (JSON); after an error all of them come again, so the same may arrive twice, with the same id."""
+        ...
+
+    def dead(self, letters: list[DeadLetter]) -> None:
+        """Send dead letters."""
+        ...
+
+    def close(self) -> None:
+        """Flush and give connections back."""
+        ...
+
+
+class Sinks:
+    """Several sinks as one."""
+
+    def __init__(self, *sinks: Sink) -> None:
+        self._sinks = sinks
+
+    def verdicts(self, findings: list[bytes]) -> None:
+        """See the protocol."""
+        for sink in self._sinks:
+            sink.verdicts(findings)
+
+    def dead(self, letters: list[DeadLetter]) -> None:
+        """See the protocol."""
+        for sink in self._sinks:
+            sink.dead(letters)
+
+    def close(self) -> None:
+        """See the protocol."""
+        for sink in self._sinks:
+            sink.close()
