@@ -102,7 +102,11 @@ def load(file: Path | None, **given: Any) -> Config:
     if file is not None and not file.is_file():
         raise UsageError(f"--config {file} does not exist")
 
-    secrets = os.environ.get("SIPHONWATCH_SECRETS_DIR")  # a file a secret, named as the setting: how Kubernetes and Docker mount them
+    secrets = (
+        os.environ.get("SIPHONWATCH_SECRETS_DIR") or None
+    )  # a file a secret, named as the setting: how Kubernetes and Docker mount them
+    if secrets is not None and not Path(secrets).is_dir():
+        raise UsageError(f"SIPHONWATCH_SECRETS_DIR {secrets} is no folder: it holds a file a secret, such as SIPHONWATCH_decision_token")
 
     class FromFile(Config):
         model_config = SettingsConfigDict(toml_file=file, secrets_dir=secrets)

@@ -21,6 +21,7 @@ if [ "${1:-}" != venv ]; then
   command -v promtool >/dev/null || packages+=(prometheus)
   command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || packages+=(prometheus-alertmanager)
   command -v npm >/dev/null || packages+=(npm)
+  command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || packages+=(docker-compose)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
   as_root=""
