@@ -140,6 +140,26 @@ def replay(
 
 
 @app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="log files or folders, as for replay")],
+    format: LogFormat = None,
+    mapping: MappingFile = None,
+    most: Annotated[int, typer.Option(help="records looked at, at most", min=1)] = 100_000,
+    file: ConfigFile = None,
+) -> None:
+    """Say how a log would be read: what is recognised, refused and missing. Judges nobody."""
+    from streams import checking, tables
+    from streams.formats import decoder
+
+    settings = config.load(file, format=format, mapping=mapping)
+    reads = decoder(settings.format, settings.mapping, settings.privacy_account_key.get_secret_value())
+    found = checking.check(paths, reads, most)
+    tables.checked(found, checking.cannot_know(settings.format))
+    if not found.requests:
+        raise typer.Exit(1)
+
+
+@app.command()
 def account(
     account: Annotated[str, typer.Argument(help="account id, as in the log")],
     topic: Topic = "requests",

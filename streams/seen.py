@@ -15,8 +15,8 @@ class Seen:
         "text", "tokens", "parameters", "source_ip", "user_agent", "payment_fingerprint", "account_created_at", "rate_limit", "end_user_id",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        self._requests = 0
+    def __init__(self, enough: int = ENOUGH) -> None:
+        self._requests, self._enough = 0, enough
         self._met: set[str] = set()
 
     def look(self, batch: RequestBatch) -> None:
@@ -40,7 +40,7 @@ class Seen:
     @property
     def not_logged(self) -> list[str]:
         """Fields that no record had, once there were enough to say so."""
-        return [name for name in self.FIELDS if name not in self._met] if self._requests >= ENOUGH else []
+        return [name for name in self.FIELDS if name not in self._met] if self._requests >= self._enough else []
 
     @property
     def features_off(self) -> list[str]:

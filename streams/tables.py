@@ -17,6 +17,7 @@ from detector.engine import Engine
 from detector.feedback import Decision
 from streams import replay
 from streams.ask import AccountReport
+from streams.checking import Checked
 
 # a pipe or a file gets whole lines: a cut account id is of no use to anybody
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -191,3 +192,21 @@ def _decisions(found: list[Decision]) -> None:
         until = f" until {_day(one.allow_until)}" if one.allow_until else ""
         table.add_row(one.id, _day(one.at), one.subject, said + until, one.analyst, one.note)
     console.print(table)
+
+
+def checked(found: Checked, never: tuple[str, ...]) -> None:
+    """How a log is read."""
+    console.print(
+        f"{found.records:,} records: [bold]{found.requests:,} requests[/] of {len(found.accounts):,} accounts, "
+        f"{found.skipped:,} of something else, {sum(map(len, found.refused.values())):,} refused"
+    )
+    for (reason, detail), places in sorted(found.refused.items(), key=lambda pair: -len(pair[1]))[:10]:
+        console.print(f"  [red]{reason}[/] {len(places):,} times, first record {places[0]}: {detail}", markup=True)
+    if found.requests:
+        console.print("models    " + ", ".join(f"{model} {count:,}" for model, count in found.models.most_common(8)))
+        console.print("statuses  " + ", ".join(f"{status} {count:,}" for status, count in found.statuses.most_common(8)))
+        missing, off = found.seen.not_logged, found.seen.features_off
+        console.print("missing   " + (", ".join(missing) if missing else "nothing"))
+        console.print("off       " + (f"{len(off)} features: {', '.join(off)}" if off else "no feature"))
+    if never:
+        console.print("this format never holds " + ", ".join(never))

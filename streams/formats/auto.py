@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streams.formats.base import Dead, Decoded, Format, decode_one
+from streams.formats.base import RECORD_LIMIT, Dead, Decoded, Format, decode_one
 from streams.formats.native import all_at_once
 
 HINT = "the record is of no known format: name one with --format, or describe it in a --mapping file"
@@ -39,6 +39,8 @@ class AutoDecoder:
 
     def _recognised(self, record: bytes) -> Format | None:
         """The record's format; the project's own for what is no JSON object, as that says best why."""
+        if len(record) > RECORD_LIMIT:
+            return self._native  # which says so
         start = record.lstrip()[:1]
         if start == b"\n" or (start not in b"{[" and record[:1] == b"\x0a"):
             return self._otel  # field 1, length-delimited: how every OTLP export begins
