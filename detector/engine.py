@@ -214,12 +214,14 @@ class Engine:
         features = matrix(self._view(self.accounts.rows[position]))
         current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
         strongest = {one.number: one for one in self.memory.campaigns}
+        shared = np.zeros(len(position), dtype=bool)
         for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
             group = strongest.get(number)
             if group is not None and group.evidence > own and group.features:
-                features[row] = group.features
+                features[row], shared[row] = group.features, True
         over = self._over_median(features)
-        return [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
+        found = [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
+        return [verdict.of_campaign(each) if shared[row] else each for row, each in enumerate(found)]
 
     def _over_median(self, features: Array) -> Array:
         """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""

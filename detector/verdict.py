@@ -112,6 +112,11 @@ def reasons(features: Array, over_median: Array, summary: Summary, least: int = 
     return [reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong]
 
 
+def of_campaign(found: list[Reason]) -> list[Reason]:
+    """The same reasons where they are a campaign's and not the account's own: every sentence says whose."""
+    return [msgspec.structs.replace(one, text=f"its campaign {one.text}") for one in found]
+
+
 def flag_height(settings: Settings, evidence: Array) -> float:
     """Evidence at which an account is flagged, from the strongest evidence (N,) of every judged account.
 

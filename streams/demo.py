@@ -13,9 +13,10 @@ from contextlib import contextmanager
 import urllib3
 from rich.console import Console
 
+from detector.campaign import CampaignVerdict
 from detector.finding import decode
 from detector.simulate import World, simulate
-from detector.verdict import Verdict
+from detector.verdict import Reason, Verdict
 from streams import config
 from streams.deadletters import DeadLetter
 from streams.errors import UsageError
@@ -39,16 +40,29 @@ class _Screen:
         self.flagged: dict[str, Verdict] = {}
 
     def verdicts(self, findings: list[bytes]) -> None:
-        for one in map(decode, findings):
-            if not isinstance(one, Verdict) or one.level not in ("throttle", "block") or one.account_id in self.flagged:
-                continue
-            self.flagged[one.account_id] = one
+        told = sorted(map(decode, findings), key=lambda one: (one.at, not isinstance(one, CampaignVerdict)))
+        for one in told:  # a campaign before its members
             when = time.strftime("%a %H:%M", time.gmtime(one.at))
-            group = f", one of {one.campaign}" if one.campaign else ""
-            after = f"after {one.requests_at_flag} requests ({when} of the log{group})"
-            console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} {after}", soft_wrap=True)
-            for reason in one.reasons[:3]:
-                console.print(f"          {reason.text}", style="dim", soft_wrap=True)
+            if isinstance(one, CampaignVerdict):
+                grown = "" if one.previous == "clear" else "now "
+                console.print(
+                    f"[bold magenta]campaign[/]  {one.campaign}: {grown}{one.size} accounts, score {one.score:.2f}, {when} of the log; "
+                    f"tied by {one.tied_by}",
+                    soft_wrap=True,
+                )
+                self._reasons(one.reasons)
+            elif isinstance(one, Verdict) and one.level in ("throttle", "block") and one.account_id not in self.flagged:
+                self.flagged[one.account_id] = one
+                group = f", one of {one.campaign}" if one.campaign else ""
+                after = f"after {one.requests_at_flag} requests ({when} of the log{group})"
+                console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} {after}", soft_wrap=True)
+                if not one.campaign:
+                    self._reasons(one.reasons)
+
+    @staticmethod
+    def _reasons(reasons: list[Reason]) -> None:
+        for reason in reasons[:3]:
+            console.print(f"          {reason.text}", style="dim", soft_wrap=True)
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """Counted in the metrics; the broken records are the demo's own."""
