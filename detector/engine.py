@@ -410,7 +410,10 @@ class Engine:
         merged = float(self.model.log_odds(features, self.summary)[0])
         average = float(np.mean(records["current"][position]))
         overlap = campaigns.overlap(View(rows[position]), union)
-        by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(len(position)))
+        counted = len(position)
+        if not owned and ties.get("created", 0.0) < settings.together_odds:  # a popular template makes a crowd alike, not one
+            counted = min(counted, settings.alike_most)
+        by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(counted))
         evidence = min(merged, average + by_size) - settings.overlap_odds * overlap
         known = next((one for one in memory.campaigns if one.number == number), None)
         if known is None:

@@ -75,8 +75,9 @@ class Settings:
     """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
     link_odds: float = 4.5
     """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
-    link_reach: float = 2.0
-    """Evidence under the flag down to which an account may join a campaign: who looks innocent is not pulled in."""
+    link_reach: float = 3.0
+    """Evidence under the flag down to which an account may join a campaign: the innocent half is never pulled in. With 2, half of a hydra
+    of two dozen questions an account stayed out where the stream had raised the flag."""
     link_most: int = 1500
     """Accounts linked at a time, the strongest first: pairs cost memory by the square, 180 MB at the most."""
     link_least: int = 3
@@ -92,6 +93,10 @@ class Settings:
     alike_odds: float = 0.25
     """The same where nothing but likeness ties its members: people of one trade ask alike, but do not share a payment card."""
 
+    together_odds: float = 0.5
+    """Mean weight of sign-ups close together from which accounts that are merely alike may be one by their number ..."""
+    alike_most: int = 4
+    """... and how many of them count where they did not sign up together: who uses a popular template does so with hundreds."""
     campaign_growth: float = 1.25
     """A campaign is told of again when it has so many times the members that it was last told of with."""
 
