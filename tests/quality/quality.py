@@ -23,7 +23,7 @@ from detector.request import Request
 from detector.simulate import HARVESTS, Label, World, simulate
 from streams import prior as shipped
 from tests.conftest import ARENA
-from tests.quality import baselines
+from tests.quality import alternatives, baselines
 from tests.quality.evasions import EVASIONS, evade
 from tests.quality.figures import Figures, average_precision, measure, recall_at, run
 
@@ -168,6 +168,14 @@ def by_kind(pool: ProcessPoolExecutor) -> str:
     return "\n".join(lines) + "\n"
 
 
+def other_models(pool: ProcessPoolExecutor) -> str:
+    """What trees and other quantiles would have given."""
+    train = list(pool.map(training.looks, TRAINING))
+    unseen = [looks[-1] for looks in pool.map(training.looks, [World(2000, 3.0, 0.02, seed) for seed in SEEDS])]
+    found = arena()
+    return alternatives.table(train, unseen, alternatives.seen_to_the_end(*found) if found else None)
+
+
 def populations(pool: ProcessPoolExecutor) -> str:
     """Other prevalences, mixes and lengths of the stream, with the shipped prior."""
     base = World(2000, 3.0, 0.02, 0)
@@ -224,6 +232,7 @@ def main() -> None:
         sections += [
             ("Each kind of harvester alone, by the shipped prior (simulator, two seeds)", lambda: by_kind(pool)),
             ("Each kind of harvester by a prior that has never seen it (simulator, two seeds)", lambda: leave_one_out(pool)),
+            ("Other models on the same features, single accounts seen to the end", lambda: other_models(pool)),
             ("Other populations (simulator, three seeds)", lambda: populations(pool)),
             ("Evasions (simulator, two seeds)", lambda: evasion_table(pool)),
         ]
