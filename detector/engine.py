@@ -6,7 +6,6 @@ arrival. So a live stream split over workers and a replay of the same log agree 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -14,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import campaign as campaigns
-from detector import drift, limits, state, verdict
+from detector import drift, evasion, state, verdict
 from detector.accounts import NEVER, NOTHING, Accounts
 from detector.campaign import Campaign, CampaignVerdict
 from detector.features import matrix, off
 from detector.feedback import Decision, Teaching
 from detector.finding import Finding, place
-from detector.limits import LimitVerdict
+from detector.memory import Memory
 from detector.model import Model, Prior
 from detector.panes import Added, Pane, Panes
-from detector.population import Population, Summary
+from detector.population import Summary
 from detector.request import RequestBatch
 from detector.settings import DEFAULT, Settings
 from detector.state import GENERATION
@@ -33,23 +32,6 @@ from detector.view import View
 Array = npt.NDArray[Any]
 
 THROTTLE, BLOCK = int(Level.THROTTLE), int(Level.BLOCK)
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the engine knows beside the accounts; small, and stored whole."""
-
-    closed: int = -1  # the newest tick that was judged
-    epoch: int = -1  # the epoch that is being counted
-    height: float = 0.0  # evidence at which accounts are flagged now
-    population: Population = field(default_factory=Population)
-    campaigns: list[Campaign] = field(default_factory=list)
-    next_campaign: int = 1
-    history: list[float] = field(default_factory=list)  # median evidence of each epoch, for drift
-    drifting: bool = False
-    begun: int = -1  # the first tick of the log
-    models: dict[int, int] = field(default_factory=dict)  # hash of a model -> tick of the first request to it, oldest first
-    released: list[int] = field(default_factory=list)  # those that are new in this epoch
 
 
 class Engine:
@@ -80,13 +62,6 @@ class Engine:
             known = self.memory.population.summary(self._reference, self.settings.reference_accounts)
             self._summary = msgspec.structs.replace(known, released=self.memory.released)
         return self._summary
-
-    def _released(self) -> list[int]:
-        """Hashes of the models that are new: not met at the log's start, and not met for long."""
-        memory, settings = self.memory, self.settings
-        quiet = memory.begun + settings.release_quiet_ms // settings.tick_ms
-        recent = memory.closed - settings.release_ms // settings.tick_ms
-        return [model for model, tick in memory.models.items() if tick > quiet and tick >= recent]
 
     # ------------------------------------------------------------------------------------- one log, one partition
 
@@ -123,8 +98,8 @@ class Engine:
         names = [unsorted[position] for position in order]
         delta = merged.filled[order]
         position = self.accounts.positions(names)
-        rows, records = self.accounts.rows, self.accounts.records
-        rows[position] = state.merge(rows[position], delta)
+        known, records = self.accounts.rows, self.accounts.records
+        known[position] = state.merge(known[position], delta)
         counters = delta["slots"]["counters"].sum(axis=1, dtype=np.uint64)
         records["requests"][position] += counters[:, state.COUNTER["requests"]]
         records["tokens_out"][position] += counters[:, state.COUNTER["tokens_out"]]
@@ -134,24 +109,16 @@ class Engine:
         self.changed.update(names)
         memory.closed = tick
         if len(position):
-            self._meet_models(delta, tick)
+            memory.meet_models(delta, tick, settings)
             self._judge(position, at)
             changes += self._verdicts(position, at, tick)
-            changes += self._limits(position, delta, at, tick)
+            rows = evasion.with_limits(delta, self.accounts, position)
+            changes += evasion.of_accounts(rows, self.accounts, position, at, tick, settings)
+            changes += evasion.of_campaigns(rows, records["campaign"][position], memory.campaigns, at, tick, settings)
         return sorted(changes, key=place)
 
     def _view(self, rows: Array) -> View:
         return View(rows, self.summary.usual, self.summary.released)
-
-    def _meet_models(self, delta: Array, tick: int) -> None:
-        """Note models that nobody used before."""
-        models, seen = self.memory.models, delta["slots"]
-        met = np.unique(np.concatenate([seen[name].ravel() for name in state.MOMENTS]) & np.uint64(0xFFFFFFFF))
-        for model in met.tolist():
-            if model and model not in models:
-                models[model] = tick
-        for oldest in list(models)[: max(len(models) - self.settings.models_known, 0)]:
-            del models[oldest]
 
     def _judge(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
@@ -253,54 +220,6 @@ class Engine:
             features_off=off(matrix(self._view(self.accounts.rows[position : position + 1]))[0]),
         )
 
-    # ------------------------------------------------------------------------------------------------ limits
-
-    def _limits(self, position: Array, delta: Array, at: int, tick: int) -> list[LimitVerdict]:
-        """Hold the tick's requests against the accounts' limits, and against one account's where several are one campaign."""
-        records, settings = self.accounts.records, self.settings
-        rows = delta.copy()
-        for name in ("rpm", "tpm"):  # a pane knows a limit only where the tick's requests named it
-            rows[name] = self.accounts.rows[name][position]
-        counts, peaks = limits.own(rows)
-        mine = records[position]
-        mine["limit_counts"] += counts.astype(np.uint32)
-        mine["limit_peaks"] = np.maximum(mine["limit_peaks"], peaks)
-        fresh = limits.habits(mine["limit_counts"], mine["limit_peaks"], mine["limit_told"], settings)
-        mine["limit_told"] |= (fresh << np.arange(limits.OWN)).sum(axis=1).astype(np.uint8)
-        records[position] = mine
-        found = []
-        for row in np.flatnonzero(fresh.any(axis=1)).tolist():
-            number = int(mine["campaign"][row])
-            reasons = [
-                limits.reason(
-                    sign, int(mine["limit_counts"][row, sign]), int(rows["tpm" if sign == limits.HUGGING_TOKENS else "rpm"][row]),
-                    int(mine["limit_peaks"][row, sign]),
-                )
-                for sign in np.flatnonzero(fresh[row]).tolist()
-            ]  # fmt: skip
-            name, group = self.accounts.ids[int(position[row])], f"campaign-{number}" if number else None
-            found.append(LimitVerdict(name, group, at / 1000, tick, int(mine["requests"][row]), reasons))
-        return found + self._combined_limits(mine["campaign"], rows, at, tick)
-
-    def _combined_limits(self, numbers: Array, rows: Array, at: int, tick: int) -> list[LimitVerdict]:
-        """The same over the members of each campaign that were active together; ``numbers`` (N,) says whose each row is."""
-        found = []
-        for one in self.memory.campaigns:
-            members = np.flatnonzero(numbers == one.number)
-            if len(members) < 2:
-                continue
-            counts, peaks = limits.combined(rows[members])
-            total, most = np.array(one.limit_counts) + counts, np.maximum(one.limit_peaks, peaks)
-            most[limits.HAND_OVER] = one.limit_peaks[limits.HAND_OVER] + peaks[limits.HAND_OVER]
-            one.limit_counts, one.limit_peaks = total.tolist(), most.tolist()
-            fresh = np.flatnonzero(limits.habits(total[None], most[None], np.array([one.limit_told]), self.settings)[0]).tolist()
-            if fresh:
-                one.limit_told |= sum(1 << sign for sign in fresh)
-                limit = int(rows["rpm"][members].max())
-                reasons = [limits.reason(sign, int(total[sign]), limit, int(most[sign])) for sign in fresh]
-                found.append(LimitVerdict(one.name, one.name, at / 1000, tick, one.requests, reasons))
-        return found
-
     # ------------------------------------------------------------------------------------------------ epochs
 
     def _turn_epoch(self, tick: int, at: int) -> list[Finding]:
@@ -334,7 +253,7 @@ class Engine:
             memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
             memory.drifting = drift.drifting(memory.history)
         memory.height = verdict.flag_height(settings, judged) + settings.drift_odds * memory.drifting
-        memory.released = self._released()
+        memory.released = memory.released_now(settings)
         self._summary = None
 
     def _forget(self, tick: int) -> None:

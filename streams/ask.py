@@ -9,8 +9,9 @@ import numpy as np
 from detector import state
 from detector.accounts import NEVER, RECORD
 from detector.campaign import Campaign
-from detector.engine import Engine, Memory
+from detector.engine import Engine
 from detector.features import FEATURES, matrix
+from detector.memory import Memory
 from detector.model import Prior
 from detector.population import Summary
 from detector.settings import Settings

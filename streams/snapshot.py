@@ -8,8 +8,9 @@ import numpy as np
 from detector import state
 from detector.accounts import RECORD
 from detector.campaign import Campaign
-from detector.engine import Engine, Memory
+from detector.engine import Engine
 from detector.features import NAMES
+from detector.memory import Memory
 from detector.model import Prior
 from detector.population import BINS, Population
 from detector.settings import Settings

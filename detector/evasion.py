@@ -1,0 +1,73 @@
+"""Verdicts on rate limits: one tick's requests held against the limits of accounts, and of one account where several are one campaign."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector import limits
+from detector.accounts import Accounts
+from detector.campaign import Campaign
+from detector.limits import LimitVerdict
+from detector.settings import Settings
+
+Array = npt.NDArray[Any]
+
+
+def with_limits(delta: Array, accounts: Accounts, position: Array) -> Array:
+    """A tick's rows (N,) with what is known of their accounts' limits: a pane knows them only where its own requests named them."""
+    rows = delta.copy()
+    for name in ("rpm", "tpm"):
+        rows[name] = accounts.rows[name][position]
+    return rows
+
+
+def of_accounts(rows: Array, accounts: Accounts, position: Array, at: int, tick: int, settings: Settings) -> list[LimitVerdict]:
+    """Add a tick to the records of the accounts at ``position`` (N,), and say whose habit it has become by that."""
+    counts, peaks = limits.own(rows)
+    mine = accounts.records[position]
+    mine["limit_counts"] += counts.astype(np.uint32)
+    mine["limit_peaks"] = np.maximum(mine["limit_peaks"], peaks)
+    fresh = limits.habits(mine["limit_counts"], mine["limit_peaks"], mine["limit_told"], settings)
+    mine["limit_told"] |= (fresh << np.arange(limits.OWN)).sum(axis=1).astype(np.uint8)
+    accounts.records[position] = mine
+    found = []
+    for row in np.flatnonzero(fresh.any(axis=1)).tolist():
+        reasons = own_reasons(rows[row], mine[row], np.flatnonzero(fresh[row]).tolist())
+        number = int(mine["campaign"][row])
+        group = f"campaign-{number}" if number else None
+        found.append(LimitVerdict(accounts.ids[int(position[row])], group, at / 1000, tick, int(mine["requests"][row]), reasons))
+    return found
+
+
+def own_reasons(row: Array, record: Array, signs: list[int]) -> list[limits.LimitReason]:
+    """The sentences for some signs of one account, from its row's limits and its record's counts."""
+    return [
+        limits.reason(
+            sign, int(record["limit_counts"][sign]), int(row["tpm" if sign == limits.HUGGING_TOKENS else "rpm"]),
+            int(record["limit_peaks"][sign]),
+        )
+        for sign in signs
+    ]  # fmt: skip
+
+
+def of_campaigns(rows: Array, numbers: Array, campaigns: list[Campaign], at: int, tick: int, settings: Settings) -> list[LimitVerdict]:
+    """The same over the members of each campaign that were active together; ``numbers`` (N,) says whose each row is, 0 for nobody's."""
+    found = []
+    for one in campaigns:
+        members = np.flatnonzero(numbers == one.number)
+        if len(members) < 2:
+            continue
+        counts, peaks = limits.combined(rows[members])
+        total, most = np.array(one.limit_counts) + counts, np.maximum(one.limit_peaks, peaks)
+        most[limits.HAND_OVER] = one.limit_peaks[limits.HAND_OVER] + peaks[limits.HAND_OVER]
+        one.limit_counts, one.limit_peaks = total.tolist(), most.tolist()
+        fresh = np.flatnonzero(limits.habits(total[None], most[None], np.array([one.limit_told]), settings)[0]).tolist()
+        if fresh:
+            one.limit_told |= sum(1 << sign for sign in fresh)
+            limit = int(rows["rpm"][members].max())
+            reasons = [limits.reason(sign, int(total[sign]), limit, int(most[sign])) for sign in fresh]
+            found.append(LimitVerdict(one.name, one.name, at / 1000, tick, one.requests, reasons))
+    return found
