@@ -10,6 +10,7 @@ from detector import state
 from detector.accounts import NEVER, RECORD
 from detector.campaign import Campaign
 from detector.engine import Engine
+from detector.evasion import own_reasons
 from detector.features import FEATURES, matrix
 from detector.memory import Memory
 from detector.model import Prior
@@ -50,6 +51,7 @@ class AccountReport:
     features: list[FeatureLine]
     verdict: Verdict | None
     inputs: dict[str, float]
+    limits: list[str]  # how it stands to its rate limits, in words; empty where it never came near them
 
 
 class Desk:
@@ -93,6 +95,7 @@ class Desk:
             features=sorted(lines, key=lambda line: -line.weight),
             verdict=self._store.verdict(account),
             inputs=model.inputs(features.tolist(), summary),
+            limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
         )
 
     def top(self, count: int) -> list[AccountReport]:

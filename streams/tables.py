@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
@@ -15,6 +16,7 @@ from rich.table import Column, Table
 from detector.campaign import TRAIT_WORDS, Campaign, tie_words
 from detector.engine import Engine
 from detector.feedback import Decision
+from detector.limits import SIGNS
 from streams import replay
 from streams.ask import AccountReport
 from streams.checking import Checked
@@ -114,6 +116,8 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
         console.print("\n[bold]why[/]")
         for reason in report.verdict.reasons:
             console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
+    for text in report.limits:
+        console.print(f"  it {text}  [dim]rate limits[/]")
     table = Table("feature", "account", "median", "99th percentile", "unit", "weight", **PLAIN)
     for line in report.features:
         table.add_row(line.name, line.value, line.median, line.p99, line.unit, f"{line.weight:+.2f}")
@@ -173,6 +177,9 @@ def campaign(one: Campaign) -> None:
     console.print("\n[bold]what ties them[/] (mean log-odds against chance, pair by pair)")
     for trait, weight in one.ties.items():
         console.print(f"  {weight:5.2f}  {TRAIT_WORDS[trait]}")
+    for sign in np.flatnonzero(one.limit_counts).tolist():
+        count, peak = one.limit_counts[sign], one.limit_peaks[sign]
+        console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")
     console.print("\n[bold]members[/]")
     console.print("  " + "  ".join(one.members), soft_wrap=True)
 

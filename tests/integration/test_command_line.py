@@ -89,6 +89,16 @@ def test_bad_records_in_a_file_are_named_and_the_rest_is_read(log: Path, tmp_pat
     assert "refused: missing_field 1, not_json 1" in said
 
 
+def test_a_check_says_how_a_log_would_be_read(log: Path, tmp_path: Path) -> None:
+    said = siphonwatch("check", str(log))
+    assert "0 refused" in said
+    assert "off       no feature" in said
+    (tmp_path / "odd.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
+    said = siphonwatch("check", str(tmp_path / "odd.jsonl"), code=1)
+    assert "unknown_format 2 times, first record 0" in said
+    assert "--mapping" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -99,6 +109,9 @@ def test_bad_records_in_a_file_are_named_and_the_rest_is_read(log: Path, tmp_pat
         (["run", "--source", "kafka://host:1/t", "--format", "morse"], "known are: auto, native"),
         (["run", "--http-port", "70000"], "less than or equal to 65535"),
         (["run", "--config", "absent.toml"], "absent.toml does not exist"),
+        (["check", "absent.jsonl"], "absent.jsonl does not exist"),
+        (["sidecar", "--host", "0.0.0.0"], "set decision_token"),
+        (["run", "--source", "kafka://h:1/t", "--mapping", "absent.toml"], "absent.toml does not exist"),
         (["replay", "absent.jsonl"], "absent.jsonl does not exist"),
         (["replay", "pyproject.toml"], ".jsonl.gz"),
         (["simulate", "x.txt"], "ends in .jsonl"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from detector.campaign import CampaignVerdict
 from detector.engine import Engine
 from detector.finding import decode, encode
 from detector.request import Message, Request, batch, epoch_ms
+from detector.settings import DEFAULT
 from detector.simulate import Label, World, simulate
 from streams import prior
 from tests.quality.figures import run
@@ -94,3 +96,11 @@ def test_a_campaign_is_a_finding_of_its_own_with_members_ties_and_reasons() -> N
         assert decode(encode(one)) == one
     sizes = [one.size for one in found if one.campaign == found[0].campaign and one.level == one.previous]
     assert sizes == sorted(sizes), "a campaign is told of again only when it has grown"
+
+
+def test_users_of_a_popular_template_are_a_crowd_and_not_a_campaign() -> None:
+    """A world in which 110 graders with one template were once a campaign by their number alone."""
+    traffic = simulate(World(2000, 3.0, 0.02, 901, variety=1.3))
+    engine = run(traffic.requests, prior.load(), replace(DEFAULT, link_reach=2.0))
+    pulled = [account for one in engine.memory.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
+    assert len(pulled) <= 3
