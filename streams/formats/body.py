@@ -31,8 +31,8 @@ class _Text(msgspec.Struct):
     format: msgspec.Raw = ABSENT
 
 
-class Body(msgspec.Struct):
-    """What is read of a body; every field may be absent."""
+class Body(Parameters):
+    """What is read of a body: the parameters as OpenAI's chat API names them, and what the other dialects call otherwise."""
 
     model: str | None = None
     messages: list[_Item] | None = None
@@ -41,42 +41,25 @@ class Body(msgspec.Struct):
     system: str | list[Part] | None = None
     instructions: str | None = None
     user: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
     max_output_tokens: int | None = None
     max_tokens_to_sample: int | None = None
-    n: int | None = None
-    logprobs: bool | int | None = None
-    top_logprobs: int | None = None
-    logit_bias: msgspec.Raw = ABSENT
-    seed: int | None = None
-    response_format: msgspec.Raw = ABSENT
     text: _Text | None = None
-    tools: msgspec.Raw = ABSENT
     tool_config: msgspec.Raw = msgspec.field(default=ABSENT, name="toolConfig")
-    stream: bool | None = None
     inference: _Inference | None = msgspec.field(default=None, name="inferenceConfig")
 
     @property
     def parameters(self) -> Parameters:
         """The sampling parameters, whatever the dialect calls them."""
         inference = self.inference or _Inference()
-        return Parameters(
-            temperature=self.temperature if self.temperature is not None else inference.temperature,
-            top_p=self.top_p if self.top_p is not None else inference.top_p,
-            max_tokens=self.max_tokens or self.max_output_tokens or self.max_tokens_to_sample or inference.max_tokens,
-            max_completion_tokens=self.max_completion_tokens,
-            n=self.n,
-            logprobs=self.logprobs,
-            top_logprobs=self.top_logprobs,
-            logit_bias=self.logit_bias,
-            seed=self.seed,
-            response_format=self.response_format if bytes(self.response_format) else (self.text.format if self.text else ABSENT),
-            tools=self.tools if bytes(self.tools) else self.tool_config,
-            stream=self.stream,
-        )
+        made = Parameters(**{name: getattr(self, name) for name in Parameters.__struct_fields__})
+        made.temperature = made.temperature if made.temperature is not None else inference.temperature
+        made.top_p = made.top_p if made.top_p is not None else inference.top_p
+        made.max_tokens = made.max_tokens or self.max_output_tokens or self.max_tokens_to_sample or inference.max_tokens
+        if not bytes(made.response_format) and self.text:
+            made.response_format = self.text.format
+        if not bytes(made.tools):
+            made.tools = self.tool_config
+        return made
 
     @property
     def turns(self) -> list[Message] | None:

@@ -245,3 +245,32 @@ async def paced(port: int, rate: int, seconds: float) -> float:
     taken.sort()
     assert len(taken) >= rate * seconds * 0.9
     return taken[int(0.99 * len(taken))]
+
+
+def test_grpc_asks_for_the_token_too(sidecar: RunningSidecar) -> None:
+    import grpc
+    from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{sidecar.grpc_port}") as channel:
+        stub = external_auth_pb2_grpc.AuthorizationStub(channel)
+        request = external_auth_pb2.CheckRequest()
+        request.attributes.request.http.headers["x-account-id"] = "bad"
+        for metadata in ((), (("x-siphonwatch-token", "wrong"),)):
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.Check(request, metadata=metadata, timeout=5)
+            assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        answer = stub.Check(request, metadata=(("x-siphonwatch-token", TOKEN),), timeout=5)
+        assert answer.status.code == 7
+        assert answer.denied_response.status.code == 403
+
+
+def test_more_checks_than_configured_are_turned_away(redis_server: RedisServer, tmp_path: Path) -> None:
+    paced_down = RunningSidecar(redis_server, tmp_path, (), {"SIPHONWATCH_DECISION_RATE_LIMIT": "5"})
+    try:
+        replies = [ask(paced_down.port, "/v1/forward-auth", {**SHOWN, "x-account-id": "good"}) for _ in range(30)]
+        turned_away = [reply for reply in replies if reply.status == 503]
+        assert len(turned_away) >= 15
+        assert turned_away[0].headers["retry-after"] == "1"
+        assert ask(paced_down.port, "/healthz").status == 200
+    finally:
+        paced_down.stop()
