@@ -125,7 +125,8 @@ def delays(broker: Broker, live: Live, topic: str, values: list[bytes], rate: fl
             now = time.perf_counter()
             for record in arrived:
                 finding = msgspec.json.decode(record.value)
-                found.append((now, finding["tick"], finding["account_id"]))
+                if finding["kind"] == "account":
+                    found.append((now, finding["tick"], finding["account_id"]))
 
     keys = msgspec.json.Decoder(dict)
     named = [(value, int(keys.decode(value)["timestamp"] * 1000) // DEFAULT.tick_ms, keys.decode(value)["account_id"]) for value in values]
