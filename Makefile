@@ -47,6 +47,7 @@ bench: $(VENV)/.test services
 	$(BIN)/python -m tests.benchmarks.bench
 
 quality: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[quality]'
 	$(BIN)/python -m tests.quality.quality
 
 prior: $(VENV)/.test

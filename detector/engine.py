@@ -112,9 +112,8 @@ class Engine:
             memory.meet_models(delta, tick, settings)
             self._judge(position, at)
             changes += self._verdicts(position, at, tick)
-            rows = evasion.with_limits(delta, self.accounts, position)
-            changes += evasion.of_accounts(rows, self.accounts, position, at, tick, settings)
-            changes += evasion.of_campaigns(rows, records["campaign"][position], memory.campaigns, at, tick, settings)
+            changes += evasion.of_accounts(delta, self.accounts, position, at, tick, settings)
+            changes += evasion.of_campaigns(delta, self.accounts, position, memory.campaigns, at, tick, settings)
         return sorted(changes, key=place)
 
     def _view(self, rows: Array) -> View:
@@ -217,7 +216,7 @@ class Engine:
             tokens_out_at_flag=None if flagged == NEVER else int(record["tokens_out_at_flag"]),
             campaign=f"campaign-{number}" if number else None,
             reasons=found,
-            features_off=off(matrix(self._view(self.accounts.rows[position : position + 1]))[0]),
+            features_off=off(View(self.accounts.rows[position : position + 1]))[0],
         )
 
     # ------------------------------------------------------------------------------------------------ epochs

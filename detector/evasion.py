@@ -16,29 +16,25 @@ from detector.settings import Settings
 Array = npt.NDArray[Any]
 
 
-def with_limits(delta: Array, accounts: Accounts, position: Array) -> Array:
-    """A tick's rows (N,) with what is known of their accounts' limits: a pane knows them only where its own requests named them."""
-    rows = delta.copy()
-    for name in ("rpm", "tpm"):
-        rows[name] = accounts.rows[name][position]
-    return rows
-
-
-def of_accounts(rows: Array, accounts: Accounts, position: Array, at: int, tick: int, settings: Settings) -> list[LimitVerdict]:
-    """Add a tick to the records of the accounts at ``position`` (N,), and say whose habit it has become by that."""
-    counts, peaks = limits.own(rows)
-    mine = accounts.records[position]
+def of_accounts(delta: Array, accounts: Accounts, position: Array, at: int, tick: int, settings: Settings) -> list[LimitVerdict]:
+    """Add a tick's rows ``delta`` (N,) to the records of the accounts at ``position`` (N,), and say whose habit it has become by that."""
+    rpm, tpm = accounts.rows["rpm"][position], accounts.rows["tpm"][position]
+    busy = limits.near(delta, rpm, tpm)
+    if not len(busy):
+        return []
+    counts, peaks = limits.own(delta[busy], rpm[busy], tpm[busy])
+    mine = accounts.records[position[busy]]
     mine["limit_counts"] += counts.astype(np.uint32)
     mine["limit_peaks"] = np.maximum(mine["limit_peaks"], peaks)
     fresh = limits.habits(mine["limit_counts"], mine["limit_peaks"], mine["limit_told"], settings)
     mine["limit_told"] |= (fresh << np.arange(limits.OWN)).sum(axis=1).astype(np.uint8)
-    accounts.records[position] = mine
+    accounts.records[position[busy]] = mine
     found = []
     for row in np.flatnonzero(fresh.any(axis=1)).tolist():
-        reasons = own_reasons(rows[row], mine[row], np.flatnonzero(fresh[row]).tolist())
-        number = int(mine["campaign"][row])
+        place, number = int(position[busy[row]]), int(mine["campaign"][row])
+        reasons = own_reasons(accounts.rows[place], mine[row], np.flatnonzero(fresh[row]).tolist())
         group = f"campaign-{number}" if number else None
-        found.append(LimitVerdict(accounts.ids[int(position[row])], group, at / 1000, tick, int(mine["requests"][row]), reasons))
+        found.append(LimitVerdict(accounts.ids[place], group, at / 1000, tick, int(mine["requests"][row]), reasons))
     return found
 
 
@@ -53,21 +49,24 @@ def own_reasons(row: Array, record: Array, signs: list[int]) -> list[limits.Limi
     ]  # fmt: skip
 
 
-def of_campaigns(rows: Array, numbers: Array, campaigns: list[Campaign], at: int, tick: int, settings: Settings) -> list[LimitVerdict]:
-    """The same over the members of each campaign that were active together; ``numbers`` (N,) says whose each row is, 0 for nobody's."""
+def of_campaigns(
+    delta: Array, accounts: Accounts, position: Array, campaigns: list[Campaign], at: int, tick: int, settings: Settings
+) -> list[LimitVerdict]:
+    """The same over the members of each campaign that were active together, against the largest limit that one of them has."""
     found = []
+    numbers = accounts.records["campaign"][position]
     for one in campaigns:
         members = np.flatnonzero(numbers == one.number)
         if len(members) < 2:
             continue
-        counts, peaks = limits.combined(rows[members])
+        limit = int(accounts.rows["rpm"][position[members]].max())
+        counts, peaks = limits.combined(delta[members], limit)
         total, most = np.array(one.limit_counts) + counts, np.maximum(one.limit_peaks, peaks)
         most[limits.HAND_OVER] = one.limit_peaks[limits.HAND_OVER] + peaks[limits.HAND_OVER]
         one.limit_counts, one.limit_peaks = total.tolist(), most.tolist()
         fresh = np.flatnonzero(limits.habits(total[None], most[None], np.array([one.limit_told]), settings)[0]).tolist()
         if fresh:
             one.limit_told |= sum(1 << sign for sign in fresh)
-            limit = int(rows["rpm"][members].max())
             reasons = [limits.reason(sign, int(total[sign]), limit, int(most[sign])) for sign in fresh]
             found.append(LimitVerdict(one.name, one.name, at / 1000, tick, one.requests, reasons))
     return found

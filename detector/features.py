@@ -348,6 +348,7 @@ FEATURES: tuple[Feature, ...] = (
 
 NEEDS_TEXT = np.array([feature.needs == "text" for feature in FEATURES])
 NAMES = tuple(feature.name for feature in FEATURES)
+_OFF = tuple(feature.name for feature in FEATURES if feature.needs)
 POSITION = {name: position for position, name in enumerate(NAMES)}
 LOW = np.array([feature.low for feature in FEATURES], dtype=np.float64)
 HIGH = np.array([feature.high for feature in FEATURES], dtype=np.float64)
@@ -363,6 +364,6 @@ def matrix(view: View) -> Array:
     return result
 
 
-def off(features: Array) -> list[str]:
-    """Names of the features that are not known of one account (F,)."""
-    return [NAMES[at] for at in np.flatnonzero(np.isnan(features)).tolist()]
+def off(view: View) -> list[list[str]]:
+    """For each account, the names of the features that the log does not hold enough for."""
+    return [list(_OFF) if textless else [] for textless in view.textless.tolist()]

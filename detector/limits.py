@@ -94,22 +94,22 @@ def reason(sign: int, count: int, limit: int, peak: int) -> LimitReason:
     return LimitReason(one.name, count, limit, peak, text, one.atlas)
 
 
-def _ordered(rows: Array, name: str) -> Array:
-    """(N, MINUTES) a ring with its oldest minute first, each row ending at its own newest minute."""
-    minute = minute_of_cell(rows["minute"].astype(np.int64))
-    result: Array = np.take_along_axis(rows[name].astype(np.int64), np.argsort(minute, axis=1), axis=1)
-    return result
+def near(rows: Array, rpm: Array, tpm: Array) -> Array:
+    """Positions of the rows that came anywhere near a limit: the others need no closer look.
 
-
-def own(rows: Array) -> tuple[Array, Array]:
-    """(counts, peaks), each (N, OWN), of one tick's panes ``rows`` against the accounts' own limits.
-
-    ``rows`` carry the limits ``rpm`` and ``tpm``; where one is unknown (0) nothing is held against it.
+    ``rpm`` and ``tpm`` (N,) are the accounts' limits, 0 where unknown: nothing is held against those.
     """
+    busiest, spent = rows["minutes"].max(axis=1), rows["tokens"].max(axis=1).astype(np.int64) * TOKENS
+    return np.flatnonzero(((rpm > 0) & (2 * busiest.astype(np.int64) > rpm)) | ((tpm > 0) & (10 * spent >= 9 * tpm)))
+
+
+def own(rows: Array, rpm: Array, tpm: Array) -> tuple[Array, Array]:
+    """(counts, peaks), each (N, OWN), of one tick's panes ``rows`` against the accounts' own limits (N,)."""
     counts, peaks = np.zeros((len(rows), OWN), np.int64), np.zeros((len(rows), OWN), np.int64)
-    requests, late, tokens = (_ordered(rows, name) for name in ("minutes", "late", "tokens"))
+    order = np.argsort(minute_of_cell(rows["minute"].astype(np.int64)), axis=1)  # oldest minute first
+    requests, late, tokens = (np.take_along_axis(rows[name].astype(np.int64), order, axis=1) for name in ("minutes", "late", "tokens"))
     tokens *= TOKENS
-    rpm, tpm = rows["rpm"].astype(np.int64)[:, None], rows["tpm"].astype(np.int64)[:, None]
+    rpm, tpm = rpm.astype(np.int64)[:, None], tpm.astype(np.int64)[:, None]
     across = late[:, :-1] + requests[:, 1:] - late[:, 1:]
     fits = np.maximum(requests[:, :-1], requests[:, 1:]) <= rpm
     for sign, taken, at in (
@@ -122,10 +122,10 @@ def own(rows: Array) -> tuple[Array, Array]:
     return counts, peaks
 
 
-def combined(rows: Array) -> tuple[Array, Array]:
+def combined(rows: Array, limit: int) -> tuple[Array, Array]:
     """(counts, peaks), each (len(SIGNS),), of one tick's panes ``rows`` of a campaign's members, held against one account's limit.
 
-    The limit is the largest that a member has. The peak of ``hand_over`` is the number of minutes with refusals.
+    The limit is that of requests a minute, 0 where unknown. The peak of ``hand_over`` is the number of minutes with refusals.
     """
     counts, peaks = np.zeros(len(SIGNS), np.int64), np.zeros(len(SIGNS), np.int64)
     start = int(rows["minute"].max()) - MINUTES + 1
@@ -134,7 +134,7 @@ def combined(rows: Array) -> tuple[Array, Array]:
     row, cell = np.nonzero(minute >= 0)
     requests[row, minute[row, cell]] = rows["minutes"][row, cell]
     refused[row, minute[row, cell]] = rows["refused"][row, cell]
-    limit, together = int(rows["rpm"].max()), requests.sum(axis=0)
+    together = requests.sum(axis=0)
     if limit and len(rows) > 1:
         over = together > limit
         counts[COMBINED], peaks[COMBINED] = over.sum(), np.where(over, together, 0).max()

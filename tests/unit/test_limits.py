@@ -68,19 +68,19 @@ def rows(requests: list[Request]) -> np.ndarray:
 
 def test_members_are_held_together_against_one_accounts_limit() -> None:
     three = [request(f"m{member}", 60 * minute + 6 * at + member) for member in range(3) for minute in range(14) for at in range(6)]
-    counts, peaks = limits.combined(rows(three))
+    counts, peaks = limits.combined(rows(three), 10)
     assert counts[limits.COMBINED] == 14
     assert peaks[limits.COMBINED] == 18
     two = [each for each in three if each.account_id == "m0"]
-    assert limits.combined(rows(two))[0].sum() == 0
+    assert limits.combined(rows(two), 10)[0].sum() == 0
 
 
 def test_a_refusal_that_a_sibling_takes_over_is_a_hand_over() -> None:
     refused = [request("a", 120 * pair + 5, status=429) for pair in range(6)]
     sibling = [request("b", 120 * pair + 20 + at) for pair in range(6) for at in range(3)]
-    counts, peaks = limits.combined(rows(refused + sibling))
+    counts, peaks = limits.combined(rows(refused + sibling), 10)
     assert counts[limits.HAND_OVER] == peaks[limits.HAND_OVER] == 6
-    counts, _ = limits.combined(rows([*refused, request("b", 0)]))
+    counts, _ = limits.combined(rows([*refused, request("b", 0)]), 10)
     assert counts[limits.HAND_OVER] <= 1
 
 
