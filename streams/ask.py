@@ -20,6 +20,7 @@ from detector.verdict import Level, Verdict, number, probability
 from detector.view import View
 from streams import snapshot
 from streams.errors import UsageError
+from streams.formats.privacy import PSEUDONYM, pseudonym
 from streams.replay import rfc3339
 from streams.stores.base import Store
 
@@ -57,8 +58,8 @@ class AccountReport:
 class Desk:
     """Reads a live store for a person; writes nothing to it."""
 
-    def __init__(self, store: Store, prior: Prior, settings: Settings) -> None:
-        self._store = store
+    def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str = "") -> None:
+        self._store, self._key = store, account_key
         memory = store.memory()
         self.memory = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
         self.engine = Engine(prior, settings, self.memory)
@@ -69,8 +70,13 @@ class Desk:
         """The population that verdicts are given by now."""
         return self.engine.summary
 
+    def named(self, account: str) -> str:
+        """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
+        return pseudonym(account, self._key) if self._key and not account.startswith(PSEUDONYM) else account
+
     def account(self, account: str) -> AccountReport:
         """One account; ``UsageError`` where it is not known."""
+        account = self.named(account)
         value = self._store.account(account)
         if value is None:
             raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")

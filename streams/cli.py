@@ -171,7 +171,7 @@ def account(
     from streams import tables
 
     desk, backend = _desk(file, store, topic, prefix)
-    tables.account(desk.account(account), [one for one in backend.decisions() if account in one.accounts])
+    tables.account(desk.account(account), [one for one in backend.decisions() if desk.named(account) in one.accounts])
 
 
 @app.command()
@@ -340,7 +340,7 @@ def _desk(file: Path | None, store: str | None, topic: str, prefix: str | None) 
     settings = config.load(file, store=store, prefix=prefix)
     backend = open_store(settings.store, topic, settings.prefix, int(settings.ttl_days * 86_400))
     backend.ping()
-    return Desk(backend, prior.load(), settings.detection()), backend
+    return Desk(backend, prior.load(), settings.detection(), settings.privacy_account_key.get_secret_value()), backend
 
 
 def main() -> None:

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 from streams.formats.base import Decoded, Decoder
 
+PSEUDONYM = "h:"  # how one begins
+
 
 def pseudonym(account: str, key: str) -> str:
     """A keyed hash (BLAKE2b, 128 bits, in hexadecimal) of an account id: who has the key can find an account, nobody else can."""
-    return "h:" + hashlib.blake2b(account.encode(), key=hashlib.blake2b(key.encode(), digest_size=32).digest(), digest_size=16).hexdigest()
+    return (
+        PSEUDONYM
+        + hashlib.blake2b(account.encode(), key=hashlib.blake2b(key.encode(), digest_size=32).digest(), digest_size=16).hexdigest()
+    )
 
 
 class Pseudonyms:

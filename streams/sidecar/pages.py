@@ -17,7 +17,6 @@ from detector.settings import Settings
 from detector.verdict import Level
 from streams.ask import AccountReport, Desk
 from streams.errors import Unavailable, UsageError
-from streams.formats.privacy import pseudonym
 from streams.stores.base import Store
 
 FRESH = 5.0  # seconds that what was read of the judging's memory serves
@@ -46,7 +45,7 @@ class Pages:
     def desk(self) -> Desk:
         """The judging as it stood at most ``FRESH`` seconds ago."""
         if self._desk is None or time.monotonic() - self._read > FRESH:
-            self._desk, self._read = Desk(self._store, self._prior, self._settings), time.monotonic()
+            self._desk, self._read = Desk(self._store, self._prior, self._settings, self._key), time.monotonic()
         return self._desk
 
     def accounts(self, request: Request) -> Response:
@@ -55,8 +54,7 @@ class Pages:
 
     def account(self, request: Request) -> Response:
         """One account, by its id as in the log."""
-        name = request.path_params["account"]
-        report = self.desk().account(pseudonym(name, self._key) if self._key and not name.startswith("h:") else name)
+        report = self.desk().account(request.path_params["account"])
         features = [msgspec.to_builtins(line) for line in report.features]
         reasons = [msgspec.to_builtins(reason) for reason in report.verdict.reasons] if report.verdict else []
         return _json({**_row(report), "reasons": reasons, "features": features})
@@ -72,7 +70,10 @@ class Pages:
 
     def findings(self, request: Request) -> Response:
         """The newest findings, of all or of one ``subject``."""
-        found = self._store.findings(_count(request), request.query_params.get("subject"))
+        subject = request.query_params.get("subject")
+        if subject is not None and not subject.startswith("campaign-"):
+            subject = self.desk().named(subject)
+        found = self._store.findings(_count(request), subject)
         return Response(b"[" + b",".join(found) + b"]", media_type="application/json")
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def settings_table() -> str:
     lines = ["| setting | default | what it does |", "| --- | --- | --- |"]
     for name, field in Config.model_fields.items():
-        default = f"`{field.default}`" if str(field.default or "") else ""
+        default = "" if field.default is None or str(field.default) == "" else f"`{field.default}`"
         lines.append(f"| `{name}` | {default} | {field.description} |")
     return "\n".join(lines)
 
