@@ -16,7 +16,8 @@ def decide(desk: Desk, subject: str, harvest: bool | None, analyst: str, note: s
         found = desk.campaign(subject)
         accounts, inputs = found.members, desk.campaign_inputs(found)
     else:
-        accounts, inputs = [desk.named(subject)], desk.account(subject).inputs
+        subject = desk.named(subject)
+        accounts, inputs = [subject], desk.account(subject).inputs
     return Decision(
         id=secrets.token_hex(4), subject=subject, accounts=accounts, harvest=harvest, analyst=analyst, at=now, note=note,
         inputs=inputs, allow_until=None if days is None else now + days * 86_400,

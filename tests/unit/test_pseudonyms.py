@@ -35,6 +35,6 @@ def test_plain_ids_find_what_only_pseudonyms_name() -> None:
     assert desk.account(wanted).account == pseudonym(wanted, KEY)
     assert desk.account(pseudonym(wanted, KEY)).requests == desk.account(wanted).requests
     made = deciding.decide(desk, wanted, False, "kim", "", None)
-    assert made.accounts == [pseudonym(wanted, KEY)]
+    assert made.accounts == [made.subject] == [pseudonym(wanted, KEY)]
     kept = b"".join(value for _, value, _ in packed) + snapshot.pack_memory(engine)
     assert not any(name.encode() in kept for name in plain)
