@@ -1,7 +1,7 @@
 """From how an account stands to what a gateway should do with its request.
 
 clear and watch are allowed. A throttled account keeps ``throttle_rpm`` requests a minute for each model, less the further
-its evidence is over the flag (half at the block's height), held by GCRA in this process's memory; 0 refuses it. A blocked
+its evidence is over the flag (half at the block's height), held by GCRA; 0 refuses it. A blocked
 account is refused. What is not known is allowed; what is known but stale is allowed or refused as configured.
 """
 
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from detector.gcra import conform
 from detector.settings import DEFAULT
 from streams.formats.privacy import pseudonym
+from streams.sidecar.buckets import Buckets
 from streams.sidecar.knowledge import Knowledge
 from streams.stores.base import Standing
 
@@ -25,7 +24,6 @@ Why = Literal["clear", "watch", "within_limit", "throttled", "blocked", "stale",
 ACTIONS: tuple[Action, ...] = ("allow", "throttle", "block", "unavailable")
 WHYS: tuple[Why, ...] = ("clear", "watch", "within_limit", "throttled", "blocked", "stale", "no_account")
 STATUS = {"allow": 200, "throttle": 429, "block": 403, "unavailable": 503}
-BUCKETS = 100_000  # accounts and models whose buckets are kept: the least recently asked for goes first
 REFUSED_RETRY = 60  # seconds a throttled client is told to wait where it is refused altogether
 MINUTE = 60.0
 
@@ -78,8 +76,8 @@ class Decider:
     """Decides from memory alone; safe to call from one thread, in microseconds."""
 
     def __init__(self, knowledge: Knowledge, policy: Policy, now: Callable[[], float] = time.monotonic) -> None:
-        self.knowledge, self.policy, self._now = knowledge, policy, now
-        self._buckets: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self.knowledge, self.policy = knowledge, policy
+        self.buckets = Buckets(now)
 
     def decide(self, account: str, model: str = "") -> Decision:
         """What should happen to a request of ``account`` to ``model``."""
@@ -105,12 +103,7 @@ class Decider:
         rpm = adaptive(self.policy.throttle_rpm, standing.over)
         if rpm <= 0:
             return Decision("throttle", "throttled", "throttle", standing.campaign, 0, 0, REFUSED_RETRY)
-        key = (account, model)
-        found = conform(self._buckets.get(key, 0.0), self._now(), rpm / MINUTE)
-        self._buckets[key] = found.tat
-        self._buckets.move_to_end(key)
-        if len(self._buckets) > BUCKETS:
-            self._buckets.popitem(last=False)
+        found = self.buckets.take(account, model, rpm / MINUTE)
         wait = max(1, math.ceil(found.retry_after))
         if found.allowed:
             return Decision("allow", "within_limit", "throttle", standing.campaign, max(int(rpm), 1), found.remaining, wait)

@@ -71,7 +71,8 @@ class SidecarApp:
         if not self._tokens.accepts(headers):
             self._metrics.refused.labels("unauthorised").inc()
             return await reply(send, 401, [JSON, (b"www-authenticate", b"Bearer")], b'{"error":"show the token of this sidecar"}')
-        if int(length) > BODY_LIMIT if (length := headers.get(b"content-length", b"0")).isdigit() else True:
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > BODY_LIMIT:
             self._metrics.refused.labels("too_large").inc()
             return await reply(send, 413, [JSON, (b"connection", b"close")], b'{"error":"send no body"}')
         if not self._pace.allows(time.monotonic()):

@@ -21,6 +21,7 @@ class Knowledge:
 
     def __init__(self, store: Store, every: float, now: Callable[[], float] = time.monotonic) -> None:
         self._store, self._every, self._now = store, every, now
+        self.also: Callable[[Store], None] = lambda _: None  # what else is evened out with the store each time
         self._standings: dict[str, Standing] = {}
         self._version: int | None = None
         self._heard, self._loaded = -float("inf"), -float("inf")
@@ -46,6 +47,7 @@ class Knowledge:
         version = self._store.standings_version()
         if version != self._version or self._now() - self._loaded > RELOAD:
             self._standings, self._version, self._loaded = self._store.standings(), version, self._now()
+        self.also(self._store)
         self._heard = self._now()
 
     def start(self) -> None:

@@ -46,6 +46,7 @@ class Sidecar:
         key = config.privacy_account_key.get_secret_value()
         policy = Policy(config.decision_stale_seconds, config.decision_fail, config.decision_dry_run, config.throttle_rpm, key)
         self._decider = Decider(self.knowledge, policy)
+        self.knowledge.also = self._decider.buckets.exchange
         self.metrics.follow(self.knowledge, config.decision_dry_run)
         self._tokens = Tokens(config.decision_token.get_secret_value())
         pages = Pages(store, prior.load(), config.detection(), key).app()

@@ -66,6 +66,16 @@ class Judging:
     height: float = 0.0  # evidence at which accounts are flagged now
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Requests to charge to an account's bucket for a model."""
+
+    account: str
+    model: str
+    interval: float  # seconds that one request takes of it
+    requests: int
+
+
 class Standing(msgspec.Struct, frozen=True, array_like=True):
     """What a decision on an account rests on: small, as a sidecar keeps all of them in memory."""
 
@@ -142,6 +152,10 @@ class Store(Protocol):
 
     def standings(self) -> dict[str, Standing]:
         """How every account that is not clear stands."""
+        ...
+
+    def spend(self, charges: list[Charge]) -> list[float]:
+        """Charge shared buckets (GCRA); how far ahead of time each is by now, in seconds."""
         ...
 
     def findings(self, count: int, subject: str | None = None) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +15,7 @@ from detector.feedback import Decision
 from detector.panes import UNSEALED, Pane
 from detector.verdict import Verdict
 from streams.errors import Fenced, Sealed
-from streams.stores.base import KEPT_FINDINGS, Array, Claim, Judging, Lead, Position, Standing, standing
+from streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, standing
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class MemoryStore:
         self._decisions: dict[str, Decision] = {}
         self._standings: dict[str, Standing] = {}
         self._standings_version = 0
+        self._buckets: dict[tuple[str, str], float] = {}
         self._findings: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FINDINGS)
 
     def _at(self, partition: int) -> _Partition:
@@ -153,6 +155,15 @@ class MemoryStore:
         """See the protocol."""
         with self._lock:
             return dict(self._standings)
+
+    def spend(self, charges: list[Charge]) -> list[float]:
+        """See the protocol."""
+        with self._lock:
+            now = time.monotonic()
+            for one in charges:
+                key = (one.account, one.model)
+                self._buckets[key] = max(self._buckets.get(key, 0.0), now) + one.interval * one.requests
+            return [self._buckets[one.account, one.model] - now for one in charges]
 
     def findings(self, count: int, subject: str | None = None) -> list[bytes]:
         """See the protocol."""

@@ -5,7 +5,8 @@ Keys, all under ``<prefix>:2`` (2 is the layout's version) and all with an expir
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
 - ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:decisions``: what is judged;
-- ``{<topic>}:standings``, ``:findings``: what sidecars read, a small value an account that is not clear, and the newest findings;
+- ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
+  findings, and what throttled accounts have left;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
 """
 
@@ -28,6 +29,7 @@ from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
 from streams.stores.base import (
     KEPT_FINDINGS,
     Array,
+    Charge,
     Claim,
     Judging,
     Lead,
@@ -39,6 +41,7 @@ from streams.stores.base import (
 )
 
 LAYOUT = "2"
+BUCKET_SECONDS = 3600  # that shared buckets live without a request
 TIMEOUT = 10.0  # seconds for one answer
 T = TypeVar("T")
 
@@ -71,7 +74,7 @@ class RedisStore:
         except (redis.ConnectionError, redis.TimeoutError, redis.RedisError) as error:  # a cluster is asked for its slots at once
             raise Unavailable(f"Redis does not answer ({error})") from error
         self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, str(ttl)
-        self._scripts = {name: self._redis.register_script(_script(name)) for name in ("claim", "commit", "seal", "judged")}
+        self._scripts = {name: self._redis.register_script(_script(name)) for name in ("claim", "commit", "seal", "judged", "spend")}
 
     def _partition_key(self, partition: int, name: str) -> str:
         return f"{self._base}:{{{self._topic}:{partition}}}:{name}"
@@ -247,6 +250,13 @@ class RedisStore:
             return list(self._redis.hscan_iter(self._key("standings"), count=1000))
 
         return {account.decode(): _standing.decode(value) for account, value in self._ask(ask)}
+
+    def spend(self, charges: list[Charge]) -> list[float]:
+        """See the protocol."""
+        arguments: list[Any] = [BUCKET_SECONDS]
+        for one in charges:
+            arguments += (f"{one.account}\0{one.model}", round(one.interval * 1000), one.requests)
+        return [int(ahead) / 1000 for ahead in self._run("spend", [self._key("buckets")], arguments)]
 
     def findings(self, count: int, subject: str | None = None) -> list[bytes]:
         """See the protocol."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from detector.panes import Clock
 from detector.verdict import Verdict
 from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
 from streams.stores import MemoryStore, RedisStore, Store, open_store
-from streams.stores.base import Judging, Position, Standing
+from streams.stores.base import Charge, Judging, Position, Standing
 from tests.property.strategies import START
 from tests.services.process import free_port
 from tests.services.redis import ClusterNode, RedisServer
@@ -122,6 +123,12 @@ class StoreMixin:
         assert store.standings_version() == before
         store.judged(lead.epoch, Judging(b"m", [], [], {"a": None}, []))
         assert set(store.standings()) == {"b"}
+
+    def test_buckets_fill_with_what_is_charged_and_empty_with_time(self, store: Store) -> None:
+        assert store.spend([Charge("a", "m", 10.0, 2), Charge("b", "m", 1.0, 1)]) == pytest.approx([20.0, 1.0], abs=0.2)
+        assert store.spend([Charge("a", "m", 10.0, 1), Charge("a", "other", 10.0, 0)]) == pytest.approx([30.0, 0.0], abs=0.5)
+        time.sleep(1.2)
+        assert store.spend([Charge("b", "m", 1.0, 0)])[0] == pytest.approx(0.0, abs=0.2)
 
     def test_the_newest_findings_come_first_and_by_subject(self, store: Store) -> None:
         lead = store.lead()

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.gcra import conform
+from streams.errors import Unavailable
 from streams.formats.privacy import pseudonym
+from streams.sidecar.buckets import Buckets
 from streams.sidecar.decisions import ACTIONS, WHYS, Decider, Policy, adaptive
 from streams.sidecar.knowledge import Knowledge
 from streams.stores import MemoryStore
-from streams.stores.base import Judging
+from streams.stores.base import Charge, Judging
 from tests.gateways.conftest import verdict
 
 
@@ -90,11 +92,40 @@ def test_pseudonyms_are_looked_up_by_the_same_key() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.sidecar.decisions.BUCKETS", 100)
+    monkeypatch.setattr("streams.sidecar.buckets.MOST", 100)
     made = decider(Clock())
     for number in range(1000):
         made.decide("slow", f"model-{number}")
-    assert len(made._buckets) == 100
+    assert len(made.buckets) == 100
+
+
+def test_sidecars_of_a_fleet_share_one_limit() -> None:
+    store, clock, allowed = MemoryStore(), Clock(), 0
+    fleet = [Buckets(clock) for _ in range(4)]
+    for _ in range(300):
+        for each in fleet:
+            allowed += each.take("slow", "large", 0.1).allowed
+        for each in fleet:
+            each.exchange(store)
+        clock.now += 1.0
+        store._buckets = {key: due - 1.0 for key, due in store._buckets.items()}  # the store's own clock goes on as well
+    assert 28 <= allowed <= 45, "300 seconds at one in ten, and what a second of four sidecars lets through"
+    alone = sum(Buckets(clock).take("slow", "large", 0.1).allowed for _ in range(4))
+    assert alone == 4, "without the exchange each would keep a limit of its own"
+
+
+def test_charges_wait_while_the_store_is_away() -> None:
+    class Away(MemoryStore):
+        def spend(self, charges: list[Charge]) -> list[float]:
+            raise Unavailable("away")
+
+    clock, store = Clock(), MemoryStore()
+    mine = Buckets(clock)
+    assert mine.take("slow", "", 0.1).allowed
+    with pytest.raises(Unavailable):
+        mine.exchange(Away())
+    mine.exchange(store)
+    assert store.spend([Charge("slow", "", 10.0, 0)])[0] == pytest.approx(10.0, abs=0.5)
 
 
 @given(st.lists(st.floats(0, 5), max_size=60), st.floats(0.1, 20), st.integers(1, 8))
