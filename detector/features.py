@@ -23,6 +23,7 @@ EXTRACTION = "AML.T0024.002"  # Exfiltration via AI Inference API: Extract AI Mo
 INFERENCE = "AML.T0040"  # AI Model Inference API Access
 REPLICATE = "AML.T0005.001"  # Create Proxy AI Model: Train Proxy via Replication
 COST = "AML.T0034"  # Cost Harvesting
+YOUTH_DAYS = 12.0  # in which youth halves: a harvest's accounts are days old, a customer's months
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Feature:
     atlas: str = EXTRACTION
     percent: bool = False  # show as a percentage
     power: bool = False  # the value is a log2 of what people read
+    halving: float = 0.0  # the value halves each so many days: people read the days
     needs: Literal["", "text"] = ""  # what the log must hold of an account for this to be known
     rests_on: tuple[str, ...] = ()  # fields without which it says nothing, though it has a value
 
@@ -100,8 +102,8 @@ def _ratio(view: View) -> Array:
 
 
 def _youth(view: View) -> Array:
-    """1 for an account signed up today, falling by half each 12 days; 0 where the sign-up is unknown."""
-    return np.where(np.isnan(view.age), 0.0, np.exp2(-np.nan_to_num(view.age) / 12.0))
+    """1 for an account signed up today, falling by half each ``YOUTH_DAYS``; 0 where the sign-up is unknown."""
+    return np.where(np.isnan(view.age), 0.0, np.exp2(-np.nan_to_num(view.age) / YOUTH_DAYS))
 
 
 def _repeat_share(view: View) -> Array:
@@ -330,8 +332,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "young_account", _youth, "youth", 0, 1, 1, "absolute",
         "Accounts made for a harvest are used at once.",
-        "is a young account: {value} on a scale that halves each 12 days (median {median}, 99th percentile {p99})",
-        atlas=INFERENCE, percent=True, rests_on=("account_created_at",),
+        "signed up {value} before its newest questions (median {median}, 99th percentile {p99})",
+        atlas=INFERENCE, halving=YOUTH_DAYS, rests_on=("account_created_at",),
     ),
     Feature(
         "hugged_limit", _hugging, "of the limit", 0, 1.5, 1, "absolute",

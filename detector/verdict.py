@@ -87,6 +87,9 @@ def number(value: float, feature: Feature) -> str:
     """A feature's value as an analyst reads it."""
     if np.isnan(value):
         return "not logged"
+    if feature.halving:
+        days = abs(feature.halving * float(np.log2(max(value, 1e-12))))
+        return "over a year" if days > 365 else f"{days:,.0f} days" if days >= 9.5 else f"{days:.1f} days"
     if feature.power:
         value = 2.0**value if feature.unit == "bits" else 2.0**value - 1
     elif feature.percent:

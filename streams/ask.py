@@ -16,13 +16,16 @@ from detector.memory import Memory
 from detector.model import Prior
 from detector.population import Summary
 from detector.settings import Settings
-from detector.verdict import Level, Verdict, number, probability
+from detector.verdict import Level, Reason, Verdict, number, probability, reasons
 from detector.view import View
 from streams import snapshot
 from streams.errors import UsageError
 from streams.formats.privacy import PSEUDONYM, pseudonym
 from streams.replay import rfc3339
 from streams.stores.base import Store
+
+
+READ_AS = {"bits": "times", "youth": "since sign-up"}  # units as people read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class AccountReport:
     allowed: bool
     features: list[FeatureLine]
     verdict: Verdict | None
+    reasons: list[Reason]  # of the account itself, as it stands now
     inputs: dict[str, float]
     limits: list[str]  # how it stands to its rate limits, in words; empty where it never came near them
 
@@ -87,7 +91,7 @@ class Desk:
         lines = []
         for at, one in enumerate(FEATURES):
             shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
-            lines.append(FeatureLine(one.name, one.unit, shown, median, p99, float(over[at])))
+            lines.append(FeatureLine(one.name, READ_AS.get(one.unit, one.unit), shown, median, p99, float(over[at])))
         flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
         return AccountReport(
             account=account,
@@ -100,6 +104,7 @@ class Desk:
             allowed=bool(record["allowed"]),
             features=sorted(lines, key=lambda line: -line.weight),
             verdict=self._store.verdict(account),
+            reasons=reasons(features, over, summary),
             inputs=model.inputs(features.tolist(), summary),
             limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
         )

@@ -112,8 +112,11 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
         f"{report.requests:,} requests, {report.tokens_out:,} tokens of answers; {flagged}"
         + (f"; member of {report.campaign}" if report.campaign else "")
     )
+    console.print("\n[bold]why, as it stands now[/]")
+    for reason in report.reasons:
+        console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
     if report.verdict:
-        console.print("\n[bold]why[/]")
+        console.print(f"\n[bold]why it became {report.verdict.level}, {_day(report.verdict.at)}[/]")
         for reason in report.verdict.reasons:
             console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
     for text in report.limits:
