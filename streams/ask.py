@@ -24,7 +24,6 @@ from streams.formats.privacy import PSEUDONYM, pseudonym
 from streams.replay import rfc3339
 from streams.stores.base import Store
 
-
 READ_AS = {"bits": "times", "youth": "since sign-up"}  # units as people read them
 
 

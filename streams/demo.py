@@ -29,7 +29,7 @@ from streams.sinks import Sinks
 from streams.sources import SimulatedSource
 from streams.stores import open_store
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)  # a pipe or a file gets whole lines
 SPAN = 60.0  # seconds in which the simulated days go by, at most
 
 
@@ -48,21 +48,20 @@ class _Screen:
                 console.print(
                     f"[bold magenta]campaign[/]  {one.campaign}: {grown}{one.size} accounts, score {one.score:.2f}, {when} of the log; "
                     f"tied by {one.tied_by}",
-                    soft_wrap=True,
                 )
                 self._reasons(one.reasons)
             elif isinstance(one, Verdict) and one.level in ("throttle", "block") and one.account_id not in self.flagged:
                 self.flagged[one.account_id] = one
                 group = f", one of {one.campaign}" if one.campaign else ""
                 after = f"after {one.requests_at_flag} requests ({when} of the log{group})"
-                console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} {after}", soft_wrap=True)
+                console.print(f"[bold red]{one.level:>8}[/]  {one.account_id}  score {one.score:.2f} {after}")
                 if not one.campaign:
                     self._reasons(one.reasons)
 
     @staticmethod
     def _reasons(reasons: list[Reason]) -> None:
         for reason in reasons[:3]:
-            console.print(f"          {reason.text}", style="dim", soft_wrap=True)
+            console.print(f"          {reason.text}", style="dim")
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """Counted in the metrics; the broken records are the demo's own."""
@@ -99,7 +98,6 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
                 f"  metrics    http://{settings.http_host}:{http_port}/metrics, of the sidecar http://127.0.0.1:{http_port + 1}/metrics\n"
                 f"  decisions  http://127.0.0.1:{settings.decision_port}/v1/decision?account=…\n"
                 f"  meanwhile  siphonwatch top --store {url}\n",
-                soft_wrap=True,
             )
             gateway = _Gateway([request.account_id for request in traffic.requests], rate, asks)
             gateway.start()
