@@ -220,10 +220,12 @@ def adopt(groups: list[frozenset[str]], known: list[Campaign], fresh: int) -> li
     taken: set[int] = set()
     named = []
     for group in sorted(groups, key=lambda members: (-len(members), min(members))):
-        overlap = [(len(group.intersection(one.members)), -one.number) for one in known if one.number not in taken]
-        most, number = max(overlap, default=(0, 0))
-        if most == 0:
-            number, fresh = -fresh, fresh + 1
-        taken.add(-number)
-        named.append((-number, group))
+        free = [one for one in known if one.number not in taken]
+        nearest = max(free, key=lambda one: (len(group.intersection(one.members)), -one.number), default=None)
+        if nearest is not None and group.intersection(nearest.members):
+            number = nearest.number
+        else:
+            number, fresh = fresh, fresh + 1
+        taken.add(number)
+        named.append((number, group))
     return named
