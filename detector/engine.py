@@ -116,12 +116,13 @@ class Engine:
             changes += evasion.of_campaigns(delta, self.accounts, position, memory.campaigns, at, tick, settings)
         return sorted(changes, key=place)
 
-    def _view(self, rows: Array) -> View:
+    def view(self, rows: Array) -> View:
+        """Quantities of the states ``rows``, beside the population as it is known now."""
         return View(rows, self.summary.usual, self.summary.released)
 
     def _judge(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
-        view = self._view(self.accounts.rows[position])
+        view = self.view(self.accounts.rows[position])
         current = np.where(
             view.count("requests") >= self.settings.judged_floor,
             self.model.log_odds(matrix(view), self.summary),
@@ -177,7 +178,7 @@ class Engine:
         """The strongest features of each account, or of its campaign where that is the stronger."""
         if not len(position):
             return []
-        features = matrix(self._view(self.accounts.rows[position]))
+        features = matrix(self.view(self.accounts.rows[position]))
         current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
         strongest = {one.number: one for one in self.memory.campaigns}
         shared = np.zeros(len(position), dtype=bool)
@@ -185,11 +186,11 @@ class Engine:
             group = strongest.get(number)
             if group is not None and group.evidence > own and group.features:
                 features[row], shared[row] = group.features, True
-        over = self._over_median(features)
+        over = self.over_median(features)
         found = [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
         return [verdict.of_campaign(each) if shared[row] else each for row, each in enumerate(found)]
 
-    def _over_median(self, features: Array) -> Array:
+    def over_median(self, features: Array) -> Array:
         """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""
         median = np.array([self.summary.median])
         result: Array = self.model.contributions(features, self.summary) - self.model.contributions(median, self.summary)
@@ -242,7 +243,7 @@ class Engine:
         first = epoch * settings.epoch_ms // settings.tick_ms
         active = np.flatnonzero(records["seen"] >= first)
         grown = View(rows[active]).count("requests") >= settings.population_floor
-        known = self._view(rows[active[grown]])  # by what was known so far: made before that fades, or a restart just now would see less
+        known = self.view(rows[active[grown]])  # by what was known so far: made before that fades, or a restart just now would see less
         memory.population.fade(settings.population_keep)
         if bool(grown.any()):
             memory.population.observe(matrix(known))
@@ -313,7 +314,7 @@ class Engine:
             tied_by=campaigns.tie_words(one.ties),
             requests=one.requests,
             tokens_out=one.tokens_out,
-            reasons=verdict.reasons(features[0], self._over_median(features)[0], self.summary),
+            reasons=verdict.reasons(features[0], self.over_median(features)[0], self.summary),
         )
 
     def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
@@ -323,7 +324,7 @@ class Engine:
         if not owned and ties.get("content", 0.0) < settings.tie_odds:
             return []
         rows, records = self.accounts.rows, self.accounts.records
-        union = self._view(state.merge_all(rows[position]))
+        union = self.view(state.merge_all(rows[position]))
         features = matrix(union)
         merged = float(self.model.log_odds(features, self.summary)[0])
         average = float(np.mean(records["current"][position]))

@@ -17,7 +17,6 @@ from detector.model import Prior
 from detector.population import Summary
 from detector.settings import Settings
 from detector.verdict import Level, Reason, Verdict, number, probability, reasons
-from detector.view import View
 from streams import snapshot
 from streams.errors import UsageError
 from streams.formats.privacy import PSEUDONYM, pseudonym
@@ -84,9 +83,8 @@ class Desk:
         if value is None:
             raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
         row, record = _split(value)
-        features = matrix(View(row, self.summary.usual, self.summary.released))[0]
-        model, summary = self.engine.model, self.summary
-        over = model.contributions(features[None], summary)[0] - model.contributions(np.array([summary.median]), summary)[0]
+        found = matrix(self.engine.view(row))
+        features, over, summary = found[0], self.engine.over_median(found)[0], self.summary
         lines = []
         for at, one in enumerate(FEATURES):
             shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
@@ -104,7 +102,7 @@ class Desk:
             features=sorted(lines, key=lambda line: -line.weight),
             verdict=self._store.verdict(account),
             reasons=reasons(features, over, summary),
-            inputs=model.inputs(features.tolist(), summary),
+            inputs=self.engine.model.inputs(features.tolist(), summary),
             limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
         )
 

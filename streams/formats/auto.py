@@ -42,7 +42,7 @@ class AutoDecoder:
         if len(record) > RECORD_LIMIT:
             return self._native  # which says so
         start = record.lstrip()[:1]
-        if start == b"\n" or (start not in b"{[" and record[:1] == b"\x0a"):
+        if start not in b"{[" and record[:1] == b"\x0a":
             return self._otel  # field 1, length-delimited: how every OTLP export begins
         try:
             if start == b"[":

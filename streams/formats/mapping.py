@@ -1,6 +1,5 @@
 """Any JSON log: a mapping file (TOML) says which path holds which field.
 
-    format = "json"
     timestamp_unit = "s"                     # s, ms, us or ns, for numbers
 
     [fields]                                 # field of a request = path, dots between keys, numbers for places in lists

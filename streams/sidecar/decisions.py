@@ -15,7 +15,9 @@ from typing import Literal
 
 from detector.settings import DEFAULT
 from streams.formats.privacy import pseudonym
+from streams.metrics import SidecarMetrics
 from streams.sidecar.buckets import Buckets
+from streams.sidecar.guard import NAME_LIMIT
 from streams.sidecar.knowledge import Knowledge
 from streams.stores.base import Standing
 
@@ -108,6 +110,14 @@ class Decider:
         if found.allowed:
             return Decision("allow", "within_limit", "throttle", standing.campaign, max(int(rpm), 1), found.remaining, wait)
         return Decision("throttle", "throttled", "throttle", standing.campaign, max(int(rpm), 1), 0, wait)
+
+
+def answered(decider: Decider, metrics: SidecarMetrics, account: str, model: str) -> Decision:
+    """Decide and count it, whoever asked; what is answered. Longer names than any gateway sends are cut."""
+    begun = time.perf_counter()
+    decision = decider.decide(account[:NAME_LIMIT], model[:NAME_LIMIT])
+    metrics.decided(decision.action, decision.why, time.perf_counter() - begun)
+    return decider.enforced(decision)
 
 
 def adaptive(rpm: float, over: float) -> float:

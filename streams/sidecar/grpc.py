@@ -6,13 +6,12 @@ envoy.service.ratelimit.v3 of that package.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from streams.errors import UsageError
 from streams.metrics import SidecarMetrics
-from streams.sidecar.decisions import Decider, Decision
-from streams.sidecar.guard import NAME_LIMIT, Tokens
+from streams.sidecar.decisions import Decider, Decision, answered
+from streams.sidecar.guard import Tokens
 from streams.sidecar.http import MESSAGES
 
 ACCOUNT_KEYS = ("account", "account_id", "siphonwatch")  # of a descriptor's entries
@@ -57,10 +56,7 @@ class EnvoyServices:
         if not self._tokens.accepts_metadata(context.invocation_metadata()):
             self._metrics.refused.labels("unauthorised").inc()
             await context.abort(self._grpc.StatusCode.UNAUTHENTICATED, "show the token of this sidecar")
-        begun = time.perf_counter()
-        decision = self._decider.decide(account[:NAME_LIMIT], model[:NAME_LIMIT])
-        self._metrics.decided(decision.action, decision.why, time.perf_counter() - begun)
-        return self._decider.enforced(decision)
+        return answered(self._decider, self._metrics, account, model)
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """``envoy.service.auth.v3.Authorization/Check``."""

@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from streams.metrics import SidecarMetrics
-from streams.sidecar.decisions import Decider, Decision
-from streams.sidecar.guard import BODY_LIMIT, NAME_LIMIT, Pace, Tokens
+from streams.sidecar.decisions import Decider, answered
+from streams.sidecar.guard import BODY_LIMIT, Pace, Tokens
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -91,18 +91,12 @@ class SidecarApp:
                 "age_seconds": round(knowledge.age, 1) if fresh else None}  # fmt: skip
         await reply(send, 200 if fresh else 503, [JSON], msgspec.json.encode(told))
 
-    def _decide(self, account: str, model: str) -> Decision:
-        begun = time.perf_counter()
-        decision = self._decider.decide(account[:NAME_LIMIT], model[:NAME_LIMIT])
-        self._metrics.decided(decision.action, decision.why, time.perf_counter() - begun)
-        return self._decider.enforced(decision)
-
     async def _tell(self, scope: Scope, send: Send) -> None:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         account = query.get("account", "")
         if not account:
             return await reply(send, 400, [JSON], b'{"error":"name an account: /v1/decision?account=ID"}')
-        made = self._decide(account, query.get("model", ""))
+        made = answered(self._decider, self._metrics, account, query.get("model", ""))
         fields = dict(made.headers)
         answer = Answer(
             account, made.action, made.status, made.why, made.level, made.campaign, made.retry_after, fields, self._decider.policy.dry_run
@@ -113,7 +107,8 @@ class SidecarApp:
         account = headers.get(self._header, b"")
         if self._header == b"authorization":  # a bearer key: known by its SHA-256, as LiteLLM knows it
             account = hashlib.sha256(account.partition(b" ")[2]).hexdigest().encode() if account else b""
-        decision = self._decide(account.decode("utf-8", "replace"), headers.get(b"x-model", b"").decode("utf-8", "replace"))
+        name, model = (value.decode("utf-8", "replace") for value in (account, headers.get(b"x-model", b"")))
+        decision = answered(self._decider, self._metrics, name, model)
         fields = [(name.encode(), value.encode()) for name, value in decision.headers]
         status = decision.status
         if path == "/v1/auth-request" and status != 200:

@@ -22,6 +22,7 @@ from streams.sidecar.guard import GuardedProtocol, Pace, Tokens
 from streams.sidecar.http import SidecarApp
 from streams.sidecar.knowledge import Knowledge
 from streams.sidecar.pages import Pages
+from streams.signals import stop_on_signals
 from streams.stores import Store, open_store
 
 log = structlog.get_logger()
@@ -148,10 +149,7 @@ def _loopback(host: str) -> bool:
 
 def serve(config: Config) -> None:
     """Decide until a signal says stop."""
-    from streams.signals import stop_on_signals
-
-    topic = config.decision_topic
-    store = open_store(config.store, topic, config.prefix, int(config.ttl_days * 86_400))
+    store = open_store(config.store, config.decision_topic, config.prefix, int(config.ttl_days * 86_400))
     sidecar = Sidecar(config, store)
     stop_on_signals(sidecar.stop)
     try:
