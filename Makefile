@@ -11,11 +11,11 @@ $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.made pyproject.toml
+$(VENV)/.demo: $(VENV)/.made pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.made pyproject.toml
+$(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,envoy,test]'
 	@touch $@ $(VENV)/.demo
 
@@ -38,6 +38,7 @@ services: .cache/peers/.made .cache/grafana/.made
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@mkdir -p .cache/typing/siphonwatch && ln -sfn ../../../detector ../../../streams .cache/typing/siphonwatch/
 	$(BIN)/mypy
 
 test: $(VENV)/.test services lint
@@ -51,7 +52,7 @@ quality: $(VENV)/.test
 	$(BIN)/python -m tests.quality.quality
 
 prior: $(VENV)/.test
-	$(BIN)/siphonwatch prior detector/prior.json
+	$(BIN)/siphonwatch prior detector/scoring/prior.json
 
 clean:
 	rm -rf $(VENV) .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

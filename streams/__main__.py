@@ -1,5 +1,5 @@
 """``python -m streams`` is the ``siphonwatch`` command."""
 
-from streams.cli import main
+from siphonwatch.streams.commands.main import main
 
 main()

@@ -1,5 +1,5 @@
 """Labelled traffic of the project's own making: for the demo, for tests, and to train the shipped prior."""
 
-from detector.simulate.world import HARVESTS, INNOCENTS, Label, Traffic, World, simulate
+from siphonwatch.detector.simulate.world import HARVESTS, INNOCENTS, Label, Traffic, World, simulate
 
 __all__ = ["HARVESTS", "INNOCENTS", "Label", "Traffic", "World", "simulate"]

@@ -6,8 +6,8 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from detector.request import Message, Parameters, Request, Usage
-from detector.simulate.text import DOMAINS, Writer
+from siphonwatch.detector.request.request import Message, Parameters, Request, Usage
+from siphonwatch.detector.simulate.text import DOMAINS, Writer
 
 DAY = 86_400.0
 AGENTS = (

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable
 
 import msgspec
-
-from detector.request import Parameters
-from detector.simulate.actor import DAY, Actor
-from detector.simulate.innocents import _dialogues, _talkative
+from siphonwatch.detector.request.request import Parameters
+from siphonwatch.detector.simulate.actor import DAY, Actor
+from siphonwatch.detector.simulate.innocents import _dialogues, _talkative
 
 Tasks = Callable[[], str]
 

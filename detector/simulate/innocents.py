@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import random
 
-from detector.request import Parameters
-from detector.simulate.actor import DAY, Actor
-from detector.simulate.text import Writer
+from siphonwatch.detector.request.request import Parameters
+from siphonwatch.detector.simulate.actor import DAY, Actor
+from siphonwatch.detector.simulate.text import Writer
 
 
 def _dialogues(actor: Actor, asks: int, follow_ups: float, domains: list[str], human: bool = True, burst: float = 0.0) -> None:

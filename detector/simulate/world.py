@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
-
-from detector.request import Request
-from detector.simulate import harvesters, innocents
-from detector.simulate.actor import DAY, Actor, address, some_parameters
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.simulate import harvesters, innocents
+from siphonwatch.detector.simulate.actor import DAY, Actor, address, some_parameters
 
 INNOCENTS: dict[str, tuple[Callable[[Actor], None], float]] = {  # kind -> (how it behaves, its share of the accounts)
     "person": (innocents.person, 0.38),

@@ -1,15 +1,15 @@
-"""Log formats: one gateway's records in, :class:`detector.request.Request` out. Nothing else knows formats."""
+"""Log formats: one gateway's records in, :class:`siphonwatch.detector.request.request.Request` out. Nothing else knows formats."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from streams.errors import UsageError
-from streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
-from streams.formats.auto import AutoDecoder
-from streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
-from streams.formats.mapping import load, reader
-from streams.formats.privacy import Pseudonyms
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
+from siphonwatch.streams.formats.auto import AutoDecoder
+from siphonwatch.streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
+from siphonwatch.streams.formats.mapping import load, reader
+from siphonwatch.streams.formats.privacy import Pseudonyms
 
 # the order in which a record is recognised: the one with the most telling marks first
 FORMATS: dict[str, Format] = {

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-
-from streams.formats.base import RECORD_LIMIT, Dead, Decoded, Format, decode_one
-from streams.formats.native import all_at_once
+from siphonwatch.streams.formats.base import RECORD_LIMIT, Dead, Decoded, Format, decode_one
+from siphonwatch.streams.formats.native import all_at_once
 
 HINT = "the record is of no known format: name one with --format, or describe it in a --mapping file"
 
@@ -16,7 +15,7 @@ _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class AutoDecoder:
-    """See :class:`streams.formats.base.Decoder`. A topic may mix formats; the project's own is read whole batches at once."""
+    """See :class:`siphonwatch.streams.formats.base.Decoder`. A topic may mix formats; the project's own is read whole batches at once."""
 
     def __init__(self, formats: list[Format]) -> None:
         self._formats = formats

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
-
-from detector.request import Request, epoch_ms
+from siphonwatch.detector.request.request import Request, epoch_ms
 
 DEAD_REASONS = ("not_json", "missing_field", "wrong_type", "too_deep", "too_large", "bad_time", "clock_strayed", "unknown_format")
 RECORD_LIMIT = 1 << 20  # bytes of one record

@@ -6,8 +6,7 @@ A body that cannot be read costs the request its text, not the log its request.
 from __future__ import annotations
 
 import msgspec
-
-from detector.request import ABSENT, Message, Parameters, Part
+from siphonwatch.detector.request.request import ABSENT, Message, Parameters, Part
 
 REDACTED = ("redacted-by-litellm", "REDACTED", "[REDACTED]")  # what gateways write in place of text that was not to be logged
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-
-from detector.request import ABSENT, Request, Usage
-from streams.formats.base import Format, MissingError, account
-from streams.formats.body import body
+from siphonwatch.detector.request.request import ABSENT, Request, Usage
+from siphonwatch.streams.formats.base import Format, MissingError, account
+from siphonwatch.streams.formats.body import body
 
 Scalar = str | int | float | bool | None
 ACCOUNT_KEYS = ("account_id", "account", "user_id", "user", "team")

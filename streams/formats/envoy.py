@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-
-from detector.request import Request, Usage
-from streams.formats.base import Format, account
+from siphonwatch.detector.request.request import Request, Usage
+from siphonwatch.streams.formats.base import Format, account
 
 Number = int | float | str | None
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-
-from detector.request import ABSENT, Message, Request, Usage
-from streams.formats.base import Format, account
-from streams.formats.body import body, redacted
+from siphonwatch.detector.request.request import ABSENT, Message, Request, Usage
+from siphonwatch.streams.formats.base import Format, account
+from siphonwatch.streams.formats.body import body, redacted
 
 
 class _Details(msgspec.Struct):

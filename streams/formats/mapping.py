@@ -28,11 +28,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-
-from detector.request import Request, Usage
-from streams.errors import UsageError
-from streams.formats.base import MissingError, account
-from streams.formats.body import body
+from siphonwatch.detector.request.request import Request, Usage
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.formats.base import MissingError, account
+from siphonwatch.streams.formats.body import body
 
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 USAGE = ("prompt_tokens", "completion_tokens", "cached_tokens")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
-
-from detector.request import Request, all_epoch_ms
-from streams.formats.base import EARLIEST, LATEST, NAME_LIMIT, RECORD_LIMIT, Decoded, Format, RecordDecoder
+from siphonwatch.detector.request.columns import all_epoch_ms
+from siphonwatch.detector.request.request import Request
+from siphonwatch.streams.formats.base import EARLIEST, LATEST, NAME_LIMIT, RECORD_LIMIT, Decoded, Format, RecordDecoder
 
 _json = msgspec.json.Decoder(Request)
 
@@ -31,7 +31,7 @@ class NativeDecoder:
     """Decodes whole batches at once, and record by record only where a batch holds a bad one."""
 
     def decode(self, records: Sequence[bytes]) -> Decoded:
-        """See :class:`streams.formats.base.Decoder`."""
+        """See :class:`siphonwatch.streams.formats.base.Decoder`."""
         whole = all_at_once(records)
         return whole if whole is not None else RecordDecoder(read).decode(records)
 

@@ -7,8 +7,8 @@ It cannot know tokens, unless the upstream answers them in headers; the body onl
 
 from __future__ import annotations
 
-from streams.formats.base import Format
-from streams.formats.mapping import checked, reader
+from siphonwatch.streams.formats.base import Format
+from siphonwatch.streams.formats.mapping import checked, reader
 
 MAPPING = checked(
     {

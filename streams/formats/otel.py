@@ -20,9 +20,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-
-from detector.request import ABSENT, Message, Parameters, Part, Request, Usage
-from streams.formats.base import Format, MissingError, account
+from siphonwatch.detector.request.request import ABSENT, Message, Parameters, Part, Request, Usage
+from siphonwatch.streams.formats.base import Format, MissingError, account
 
 OPERATIONS = ("chat", "text_completion", "generate_content")
 DETAILS = "gen_ai.client.inference.operation.details"
@@ -60,8 +59,7 @@ def _from_protobuf(record: bytes) -> _Envelope:
     """The same from protobuf. Spans and logs have one outer shape; only spans have trace ids where spans have them."""
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
-
-    from streams.formats import otlp
+    from siphonwatch.streams.formats import otlp
 
     try:
         traces = otlp.Traces.FromString(record)

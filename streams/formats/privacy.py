@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from streams.formats.base import Decoded, Decoder
+from siphonwatch.streams.formats.base import Decoded, Decoder
 
 PSEUDONYM = "h:"  # how one begins
 
@@ -26,7 +26,7 @@ class Pseudonyms:
         self._known: dict[str, str] = {}
 
     def decode(self, records: Sequence[bytes]) -> Decoded:
-        """See :class:`streams.formats.base.Decoder`."""
+        """See :class:`siphonwatch.streams.formats.base.Decoder`."""
         decoded = self._decoder.decode(records)
         if len(self._known) > 200_000:
             self._known.clear()

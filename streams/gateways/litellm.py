@@ -25,8 +25,7 @@ from fastapi import HTTPException
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from litellm.integrations.custom_logger import CustomLogger
-
-from streams.sources.kafka import parse
+from siphonwatch.streams.sources.kafka import parse
 
 log = logging.getLogger("siphonwatch")
 ASK_SECONDS = 0.05  # a decision takes a millisecond; what takes longer is not worth a client's time

@@ -10,9 +10,9 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 
-from detector.gcra import Conformance, conform
-from streams.errors import Unavailable
-from streams.stores.base import Charge, Store
+from siphonwatch.streams.common.errors import Unavailable
+from siphonwatch.streams.sidecar.gcra import Conformance, conform
+from siphonwatch.streams.stores.base import Charge, Store
 
 MOST = 100_000  # accounts and models whose buckets are kept: the least recently asked for goes first
 

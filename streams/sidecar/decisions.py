@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from detector.settings import DEFAULT
-from streams.formats.privacy import pseudonym
-from streams.metrics import SidecarMetrics
-from streams.sidecar.buckets import Buckets
-from streams.sidecar.guard import NAME_LIMIT
-from streams.sidecar.knowledge import Knowledge
-from streams.stores.base import Standing
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.streams.common.metrics import SidecarMetrics
+from siphonwatch.streams.formats.privacy import pseudonym
+from siphonwatch.streams.sidecar.buckets import Buckets
+from siphonwatch.streams.sidecar.guard import NAME_LIMIT
+from siphonwatch.streams.sidecar.knowledge import Knowledge
+from siphonwatch.streams.stores.base import Standing
 
 Action = Literal["allow", "throttle", "block", "unavailable"]
 Why = Literal["clear", "watch", "within_limit", "throttled", "blocked", "stale", "no_account"]

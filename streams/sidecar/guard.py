@@ -7,9 +7,8 @@ from asyncio import TimerHandle, Transport
 from collections.abc import Iterable
 from typing import Any
 
+from siphonwatch.streams.sidecar.gcra import conform
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from detector.gcra import conform
 
 HEAD_LIMIT = 16 << 10  # bytes of a request's line and headers
 BODY_LIMIT = 64 << 10  # bytes of a body, which nothing here reads

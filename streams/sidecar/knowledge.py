@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 
 import structlog
-
-from streams.errors import Unavailable
-from streams.stores.base import Standing, Store
+from siphonwatch.streams.common.errors import Unavailable
+from siphonwatch.streams.stores.base import Standing, Store
 
 log = structlog.get_logger()
 

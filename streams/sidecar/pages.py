@@ -6,18 +6,17 @@ import time
 from typing import Any
 
 import msgspec
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
+from siphonwatch.streams.common.errors import Unavailable, UsageError
+from siphonwatch.streams.desk.reports import AccountReport, Desk
+from siphonwatch.streams.stores.base import Store
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from detector.campaign import Campaign, tie_words
-from detector.model import Prior
-from detector.settings import Settings
-from detector.verdict import Level
-from streams.ask import AccountReport, Desk
-from streams.errors import Unavailable, UsageError
-from streams.stores.base import Store
 
 FRESH = 5.0  # seconds that what was read of the judging's memory serves
 MOST = 1000  # rows of one answer

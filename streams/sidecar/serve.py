@@ -10,20 +10,19 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-
-from streams import prior
-from streams.config import Config
-from streams.errors import UsageError
-from streams.http import HttpServer, application
-from streams.metrics import SidecarMetrics
-from streams.sidecar.decisions import Decider, Policy
-from streams.sidecar.grpc import EnvoyServices
-from streams.sidecar.guard import GuardedProtocol, Pace, Tokens
-from streams.sidecar.http import SidecarApp
-from streams.sidecar.knowledge import Knowledge
-from streams.sidecar.pages import Pages
-from streams.signals import stop_on_signals
-from streams.stores import Store, open_store
+from siphonwatch.streams.common import prior
+from siphonwatch.streams.common.config import Config
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.http import HttpServer, application
+from siphonwatch.streams.common.metrics import SidecarMetrics
+from siphonwatch.streams.common.signals import stop_on_signals
+from siphonwatch.streams.sidecar.decisions import Decider, Policy
+from siphonwatch.streams.sidecar.grpc import EnvoyServices
+from siphonwatch.streams.sidecar.guard import GuardedProtocol, Pace, Tokens
+from siphonwatch.streams.sidecar.http import SidecarApp
+from siphonwatch.streams.sidecar.knowledge import Knowledge
+from siphonwatch.streams.sidecar.pages import Pages
+from siphonwatch.streams.stores import Store, open_store
 
 log = structlog.get_logger()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from streams.sinks.base import Sink, Sinks
-from streams.sinks.file import FileSink
-from streams.sinks.kafka import KafkaSink
-from streams.sinks.log import LogSink
-from streams.sinks.ocsf import ocsf
-from streams.sinks.webhook import WebhookSink
+from siphonwatch.streams.sinks.base import Sink, Sinks
+from siphonwatch.streams.sinks.file import FileSink
+from siphonwatch.streams.sinks.kafka import KafkaSink
+from siphonwatch.streams.sinks.log import LogSink
+from siphonwatch.streams.sinks.ocsf import ocsf
+from siphonwatch.streams.sinks.webhook import WebhookSink
 
 FORMS = {"native": lambda finding: finding, "ocsf": ocsf}  # how a finding is written
 

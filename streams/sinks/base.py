@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from streams.deadletters import DeadLetter
+from siphonwatch.streams.common.deadletters import DeadLetter
 
 
 class Sink(Protocol):

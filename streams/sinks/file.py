@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from streams.deadletters import DeadLetter
+from siphonwatch.streams.common.deadletters import DeadLetter
 
 
 class FileSink:
-    """See :class:`streams.sinks.base.Sink`. A disk that is full stops the judging, which would otherwise lose what it found."""
+    """See :class:`siphonwatch.streams.sinks.base.Sink`. A disk that is full stops the judging, which would otherwise lose what it found."""
 
     def __init__(self, path: Path, form: Callable[[bytes], bytes]) -> None:
         self._path, self._form = path, form

@@ -6,15 +6,14 @@ from typing import Any
 
 import msgspec
 from kafka.errors import KafkaError
-
-from detector.finding import decode
-from streams.deadletters import DeadLetter
-from streams.errors import BrokerUnavailable
-from streams.sources.kafka import producer
+from siphonwatch.detector.verdicts.finding import decode
+from siphonwatch.streams.common.deadletters import DeadLetter
+from siphonwatch.streams.common.errors import BrokerUnavailable
+from siphonwatch.streams.sources.kafka import producer
 
 
 class KafkaSink:
-    """See :class:`streams.sinks.base.Sink`."""
+    """See :class:`siphonwatch.streams.sinks.base.Sink`."""
 
     def __init__(self, source_url: str, verdict_topic: str, dead_letter_topic: str) -> None:
         self._url, self._verdicts, self._dead = source_url, verdict_topic, dead_letter_topic

@@ -6,17 +6,16 @@ from typing import Any
 
 import msgspec
 import structlog
-
-from detector.campaign import CampaignVerdict
-from detector.finding import decode
-from detector.limits import LimitVerdict
-from streams.deadletters import DeadLetter
+from siphonwatch.detector.verdicts.campaign import CampaignVerdict
+from siphonwatch.detector.verdicts.finding import decode
+from siphonwatch.detector.verdicts.limits import LimitVerdict
+from siphonwatch.streams.common.deadletters import DeadLetter
 
 log = structlog.get_logger()
 
 
 class LogSink:
-    """See :class:`streams.sinks.base.Sink`; never unavailable."""
+    """See :class:`siphonwatch.streams.sinks.base.Sink`; never unavailable."""
 
     def verdicts(self, findings: list[bytes]) -> None:
         """See the protocol."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-
-from detector.campaign import CampaignVerdict
-from detector.finding import Finding, decode
-from detector.limits import LimitReason, LimitVerdict
-from detector.verdict import Reason
-from streams.metrics import program_version
+from siphonwatch.detector.verdicts.account import Reason
+from siphonwatch.detector.verdicts.campaign import CampaignVerdict
+from siphonwatch.detector.verdicts.finding import Finding, decode
+from siphonwatch.detector.verdicts.limits import LimitReason, LimitVerdict
+from siphonwatch.streams.common.metrics import program_version
 
 SCHEMA = "1.5.0"
 CLASS, CATEGORY = 2004, 2

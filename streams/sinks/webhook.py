@@ -17,11 +17,10 @@ from collections.abc import Callable
 
 import structlog
 import urllib3
+from siphonwatch.detector.verdicts.finding import decode
+from siphonwatch.streams.common.deadletters import DeadLetter
+from siphonwatch.streams.common.errors import UsageError
 from urllib3.util import Retry, parse_url
-
-from detector.finding import decode
-from streams.deadletters import DeadLetter
-from streams.errors import UsageError
 
 log = structlog.get_logger()
 
@@ -46,7 +45,7 @@ def sign(key: bytes, name: str, timestamp: int, body: bytes) -> str:
 
 
 class WebhookSink:
-    """See :class:`streams.sinks.base.Sink`; never unavailable."""
+    """See :class:`siphonwatch.streams.sinks.base.Sink`; never unavailable."""
 
     def __init__(self, url: str, secret: str, form: Callable[[bytes], bytes], dropped: Callable[[], None], pause: float = 0.5) -> None:
         if parse_url(url).scheme not in ("http", "https"):

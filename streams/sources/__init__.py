@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from streams import files
-from streams.errors import UsageError, shown
-from streams.sources.base import Polled, Records, Source
-from streams.sources.kafka import KafkaSource
-from streams.sources.simulated import SimulatedSource
+from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.sources import files
+from siphonwatch.streams.sources.base import Polled, Records, Source
+from siphonwatch.streams.sources.kafka import KafkaSource
+from siphonwatch.streams.sources.simulated import SimulatedSource
 
 
 def open_source(url: str, group: str, batch: int = 8192, session: float = 10.0) -> Source:

@@ -15,9 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
-
-from streams.errors import BrokerUnavailable, UsageError, shown
-from streams.sources.base import Polled, Records
+from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
+from siphonwatch.streams.sources.base import Polled, Records
 
 SECURITY = (
     "security_protocol",
@@ -70,7 +69,7 @@ class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 class KafkaSource:
-    """See :class:`streams.sources.base.Source`."""
+    """See :class:`siphonwatch.streams.sources.base.Source`."""
 
     def __init__(self, url: str, group: str, max_records: int = 8192, session: float = 10.0, **overrides: Any) -> None:
         self._servers, self.name, self._settings = parse(url)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from streams.sources.base import Polled, Records
+from siphonwatch.streams.sources.base import Polled, Records
 
 
 class SimulatedSource:
-    """See :class:`streams.sources.base.Source`; one partition."""
+    """See :class:`siphonwatch.streams.sources.base.Source`; one partition."""
 
     name = "simulated"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from streams.errors import UsageError, shown
-from streams.stores.base import Store
-from streams.stores.memory import MemoryStore
-from streams.stores.redis import RedisStore
+from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.stores.base import Store
+from siphonwatch.streams.stores.memory import MemoryStore
+from siphonwatch.streams.stores.redis import RedisStore
 
 
 def open_store(url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> Store:

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
-
-from detector.feedback import Decision
-from detector.panes import Clock, Pane
-from detector.verdict import Verdict
+from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.sketch.pane import Clock, Pane
+from siphonwatch.detector.verdicts.account import Verdict
 
 Array = npt.NDArray[Any]
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-
-from detector import state
-from detector.feedback import Decision
-from detector.panes import UNSEALED, Pane
-from detector.verdict import Verdict
-from streams.errors import Fenced, Sealed
-from streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, standing
+from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.pane import UNSEALED, Pane
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.common.errors import Fenced, Sealed
+from siphonwatch.streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, standing
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ def _pane(rows: dict[str, bytes]) -> tuple[list[str], Array]:
 
 
 class MemoryStore:
-    """See :class:`streams.stores.base.Store`; never unavailable."""
+    """See :class:`siphonwatch.streams.stores.base.Store`; never unavailable."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

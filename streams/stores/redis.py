@@ -20,13 +20,12 @@ import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-
-from detector import state
-from detector.feedback import Decision
-from detector.panes import UNSEALED, Pane
-from detector.verdict import Verdict
-from streams.errors import Fenced, Sealed, Unavailable, UsageError, shown
-from streams.stores.base import (
+from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.pane import UNSEALED, Pane
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable, UsageError, shown
+from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
     Array,
     Charge,
@@ -52,7 +51,7 @@ _standing = msgspec.json.Decoder(Standing)
 
 
 def _script(name: str) -> str:
-    return resources.files("streams.stores").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return resources.files("siphonwatch.streams.stores").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _client(url: str) -> Any:
@@ -64,7 +63,7 @@ def _client(url: str) -> Any:
 
 
 class RedisStore:
-    """See :class:`streams.stores.base.Store`."""
+    """See :class:`siphonwatch.streams.stores.base.Store`."""
 
     def __init__(self, url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> None:
         try:

@@ -22,11 +22,11 @@ import numpy as np
 import psutil
 import zstandard
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.streams.sources.files import read
+from siphonwatch.streams.stores import snapshot
+from siphonwatch.streams.stores.redis import RedisStore
 
-from detector.settings import DEFAULT
-from streams import snapshot
-from streams.files import read
-from streams.stores.redis import RedisStore
 from tests.conftest import ARENA
 from tests.services.kafka import Broker
 from tests.services.process import Program, wait_until
@@ -41,13 +41,13 @@ def records(folder: Path) -> tuple[Path, str]:
     if arena.is_file():
         return arena, "the arena's log"
     path = folder / "simulated.jsonl"
-    subprocess.run([sys.executable, "-m", "streams", "simulate", str(path), "--accounts", "4000", "--days", "3"], check=True)
+    subprocess.run([sys.executable, "-m", "siphonwatch.streams", "simulate", str(path), "--accounts", "4000", "--days", "3"], check=True)
     return path, "simulated traffic (the arena is absent)"
 
 
 def replay_rate(path: Path, count: int, cores: set[int]) -> tuple[float, float]:
     """(requests a second of the whole command, peak MiB) of `siphonwatch replay` on ``cores``."""
-    command = [sys.executable, "-m", "streams", "replay", str(path), "--top", "0"]
+    command = [sys.executable, "-m", "siphonwatch.streams", "replay", str(path), "--top", "0"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     _, status, usage = os.wait4(process.pid, 0)
@@ -86,7 +86,7 @@ class Live:
         prefix = f"bench-{uuid.uuid4().hex[:8]}"
         self.store = RedisStore(redis.url, topic, prefix)
         command = [
-            sys.executable, "-m", "streams", "run", "--source", broker.url(topic), "--store", redis.url, "--group", prefix,
+            sys.executable, "-m", "siphonwatch.streams", "run", "--source", broker.url(topic), "--store", redis.url, "--group", prefix,
             "--prefix", prefix, "--http-port", "0", "--idle-seconds", "2", "--log-level", "error",
             "--verdict-topic", f"{topic}.verdicts",
         ]  # fmt: skip

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.streams.common import prior
+from siphonwatch.streams.common.metrics import Metrics
 
-from detector import state
-from detector.engine import Engine
-from streams import prior
-from streams.metrics import Metrics
 from tests.dashboards.test_files import BOARDS, RULES, expressions
 from tests.services.process import Program, free_port, listens, wait_until
 
@@ -84,7 +84,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                  f"--web.listen-address=127.0.0.1:{manager}", f"--cluster.listen-address=127.0.0.1:{gossip}"], folder / "alertmanager.log"),
         Program(["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/tsdb",
                  f"--web.listen-address=127.0.0.1:{prometheus}"], folder / "prometheus.log"),
-        Program([sys.executable, "-m", "streams", "demo", "--http-port", str(worker)], folder / "demo.log",
+        Program([sys.executable, "-m", "siphonwatch.streams", "demo", "--http-port", str(worker)], folder / "demo.log",
                 {**os.environ, "SIPHONWATCH_DECISION_PORT": str(decisions)}),
     ]  # fmt: skip
     try:
@@ -145,10 +145,9 @@ def test_alertmanager_hears_of_a_campaign(live: Live) -> None:
 def test_a_hundred_thousand_accounts_are_a_few_series() -> None:
     """Series are counted as they are exported, with every account known to the judge's metrics."""
     from prometheus_client import generate_latest
-
-    from streams.judge import Judge
-    from streams.sinks import Sinks
-    from streams.stores import MemoryStore
+    from siphonwatch.streams.sinks import Sinks
+    from siphonwatch.streams.stores import MemoryStore
+    from siphonwatch.streams.worker.judge import Judge
 
     metrics = Metrics()
     for partition in range(12):

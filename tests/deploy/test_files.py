@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-
-from streams import config
-from streams.config import Config
-from streams.errors import UsageError
+from siphonwatch.streams.common import config
+from siphonwatch.streams.common.config import Config
+from siphonwatch.streams.common.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-
-from streams.errors import UsageError
-from streams.formats import FORMATS, decoder
-from streams.formats.privacy import pseudonym
-from streams.simulating import encode
+from siphonwatch.streams.commands.simulating import encode
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.formats import FORMATS, decoder
+from siphonwatch.streams.formats.privacy import pseudonym
 
 HERE = Path(__file__).parent
 NAMES = [name for name in FORMATS if name != "native"]
@@ -89,8 +88,7 @@ def test_redacted_text_is_no_text() -> None:
 
 def test_otlp_protobuf_says_the_same_as_otlp_json() -> None:
     from google.protobuf.json_format import Parse
-
-    from streams.formats import otlp
+    from siphonwatch.streams.formats import otlp
 
     for line in records("otel"):
         kind = otlp.Traces if b"resourceSpans" in line else otlp.Logs

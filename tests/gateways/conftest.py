@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores.redis import RedisStore
 
-from detector.verdict import Verdict
-from streams.stores.base import Judging
-from streams.stores.redis import RedisStore
 from tests.services.process import Program, free_port, wait_until
 from tests.services.redis import RedisServer
 from tests.services.upstream import Upstream, upstream
@@ -68,7 +68,8 @@ class RunningSidecar:
 
     def start(self) -> None:
         command = [
-            sys.executable, "-m", "streams", "sidecar", "--store", self.redis.url, "--topic", self.topic, "--prefix", f"test-{self.topic}",
+            sys.executable, "-m", "siphonwatch.streams", "sidecar", "--store", self.redis.url, "--topic", self.topic,
+            "--prefix", f"test-{self.topic}",
             "--port", str(self.port), "--grpc-port", str(self.grpc_port), "--http-port", str(self.http_port), *self.options,
         ]  # fmt: skip
         environment = {**os.environ, "SIPHONWATCH_DECISION_TOKEN": TOKEN, "SIPHONWATCH_DECISION_REFRESH_SECONDS": "0.1", **self.environment}

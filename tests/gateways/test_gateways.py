@@ -77,7 +77,7 @@ def test_nginx(sidecar: RunningSidecar, model: Upstream, tmp_path: Path) -> None
         holds(port, sidecar, model, open_when_down=True)
     finally:
         gateway.stop()
-    from streams.formats import decoder
+    from siphonwatch.streams.formats import decoder
 
     lines = log.read_bytes().splitlines()
     found = decoder("auto").decode(lines)

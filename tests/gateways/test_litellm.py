@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from siphonwatch.streams.formats import decoder
 
-from streams.formats import decoder
 from tests.gateways.conftest import ROOT, TOKEN, RunningSidecar, verdict
 from tests.services.kafka import Broker
 from tests.services.process import Program, free_port, wait_until

@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from siphonwatch.detector.request.request import Request
+from siphonwatch.streams.formats import decoder
 
-from detector.request import Request
-from streams.formats import decoder
 from tests.gateways.conftest import ROOT
 from tests.services.kafka import Broker
 from tests.services.upstream import Upstream

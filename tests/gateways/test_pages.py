@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from siphonwatch.streams.commands.main import app
 from typer.testing import CliRunner
 
-from streams.cli import app
 from tests.gateways.conftest import ROOT
 
 HOME = ROOT / "deploy" / "gateways"
@@ -26,7 +26,7 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_the_record_on_the_page_is_read(page: Path, tmp_path: Path) -> None:
     (record,) = blocks(page, "json")
     (tmp_path / "log.jsonl").write_text(json.dumps(json.loads(record)) + "\n")
-    command = [sys.executable, "-m", "streams", "check", str(tmp_path / "log.jsonl")]
+    command = [sys.executable, "-m", "siphonwatch.streams", "check", str(tmp_path / "log.jsonl")]
     for mapping in blocks(page, "toml"):
         (tmp_path / "mapping.toml").write_text(mapping)
         command += ["--mapping", str(tmp_path / "mapping.toml")]
@@ -59,7 +59,7 @@ def test_the_index_names_every_page() -> None:
 
 
 def test_the_mapping_in_the_index_is_right(tmp_path: Path) -> None:
-    from streams.formats.mapping import load
+    from siphonwatch.streams.formats.mapping import load
 
     (mapping,) = blocks(HOME / "README.md", "toml")
     (tmp_path / "mapping.toml").write_text(mapping)

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.sidecar.guard import HEAD_LIMIT, HEAD_SECONDS
 
-from streams.errors import UsageError
-from streams.sidecar.guard import HEAD_LIMIT, HEAD_SECONDS
 from tests.gateways.conftest import TOKEN, RunningSidecar, ask, verdict
 from tests.services.process import wait_until
 from tests.services.redis import RedisServer
@@ -113,7 +113,7 @@ def test_garbage_is_a_bad_request_and_the_next_one_is_answered(sidecar: RunningS
 
 
 def test_a_person_finds_accounts_and_findings(sidecar: RunningSidecar) -> None:
-    from streams.stores.base import Judging
+    from siphonwatch.streams.stores.base import Judging
 
     sidecar.store.judged(sidecar.store.lead().epoch, Judging(b"", [], [], {}, [("bad", b'{"kind":"account","account_id":"bad"}')], 1.0))
     assert json.loads(ask(sidecar.port, "/v1/findings?subject=bad&count=5", SHOWN).body) == [{"kind": "account", "account_id": "bad"}]
@@ -208,8 +208,8 @@ def test_mutual_tls_lets_in_who_has_a_certificate(redis_server: RedisServer, tmp
     ],
 )
 def test_an_open_or_half_configured_sidecar_does_not_start(given: dict[str, str], hint: str) -> None:
-    from streams import config
-    from streams.sidecar.serve import checked
+    from siphonwatch.streams.common import config
+    from siphonwatch.streams.sidecar.serve import checked
 
     with pytest.raises(UsageError, match=hint):
         checked(config.load(None, **given))

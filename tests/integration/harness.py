@@ -8,15 +8,18 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from detector.accounts import RECORD
-from detector.engine import Engine
-from detector.request import Request, batch, epoch_ms
-from detector.settings import DEFAULT, Settings
-from detector.simulate import World, simulate
-from detector.verdict import Verdict
-from streams import prior, snapshot
-from streams.simulating import encode
-from streams.stores.redis import RedisStore
+from siphonwatch.detector.judging.accounts import RECORD
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Request, epoch_ms
+from siphonwatch.detector.settings import DEFAULT, Settings
+from siphonwatch.detector.simulate import World, simulate
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.commands.simulating import encode
+from siphonwatch.streams.common import prior
+from siphonwatch.streams.stores import snapshot
+from siphonwatch.streams.stores.redis import RedisStore
+
 from tests.services.kafka import Broker
 from tests.services.process import Program, wait_until
 from tests.services.redis import RedisServer
@@ -84,7 +87,7 @@ class Pipeline:
     def worker(self, *more: str) -> Program:
         """Start one more worker."""
         command = [
-            sys.executable, "-m", "streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
+            sys.executable, "-m", "siphonwatch.streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
             "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", "4",
             "--verdict-topic", f"{self.topic}.verdicts", "--dead-letter-topic", f"{self.topic}.dead", *self.options, *more,
         ]  # fmt: skip

@@ -21,7 +21,9 @@ from tests.services.redis import RedisServer
 
 
 def siphonwatch(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run([sys.executable, "-m", "streams", *arguments], capture_output=True, text=True, timeout=120, check=False, env=None)
+    done = subprocess.run(
+        [sys.executable, "-m", "siphonwatch.streams", *arguments], capture_output=True, text=True, timeout=120, check=False, env=None
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from siphonwatch.detector.request.request import Request
 
-from detector.request import Request
 from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
 from tests.services.kafka import Broker
 from tests.services.redis import RedisServer

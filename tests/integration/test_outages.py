@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import redis
+from siphonwatch.detector.request.request import Request
 
-from detector.request import Request
 from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
 from tests.services.kafka import Broker
 from tests.services.process import free_port, wait_until
@@ -136,7 +136,7 @@ def everything(client: redis.Redis, key: bytes) -> bytes:
 
 
 def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> None:
-    from streams.simulating import encode
+    from siphonwatch.streams.commands.simulating import encode
 
     world = traffic()[:400]
     for request in world:

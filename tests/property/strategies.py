@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
-
-from detector.request import Message, Parameters, Request, RequestBatch, Usage, batch, epoch_ms
+from siphonwatch.detector.request.columns import RequestBatch, batch
+from siphonwatch.detector.request.request import Message, Parameters, Request, Usage, epoch_ms
 
 START = 1_790_000_000.0
 WORDS = st.sampled_from(["write", "a function", "step by step", "please", "rate the answer", "图像 步骤", "x\x00y", "", "…", "(café)"])

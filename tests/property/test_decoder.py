@@ -8,9 +8,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from detector.request import batch
-from streams.formats import DEAD_REASONS, decoder
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.streams.formats import DEAD_REASONS, decoder
 
 GOOD = {"request_id": "r", "timestamp": 1.79e9, "account_id": "a", "model": "m", "prompt": "hello"}
 values = st.recursive(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from detector import cues
-from detector.fingerprint import fingerprint
+from siphonwatch.detector.request import cues
+from siphonwatch.detector.request.fingerprint import fingerprint
 
 texts = st.lists(st.text(max_size=60) | st.sampled_from(["step by step", "(a) b", "a\x00b", "", "漢字 逐步"]), min_size=1, max_size=12)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.settings import DAY_MS, DEFAULT, HOUR_MS
+from siphonwatch.detector.sketch.panes import Panes
 
-from detector.panes import Panes
-from detector.request import Request
-from detector.settings import DAY_MS, DEFAULT, HOUR_MS
 from tests.property.strategies import START, columns, request
 
 RULES = replace(DEFAULT, tick_ms=HOUR_MS, jump_agreed=4)

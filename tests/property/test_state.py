@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.sketch import row as state
 
-from detector import state
-from detector.request import Request
 from tests.property.strategies import columns, owners, request
 
 many = st.lists(request(), min_size=1, max_size=40)
@@ -98,7 +98,8 @@ def test_an_unknown_version_is_refused_with_what_to_do() -> None:
 
 
 def test_counters_saturate_instead_of_wrapping() -> None:
-    from detector.request import Usage
+    from siphonwatch.detector.request.request import Usage
+
     from tests.property.strategies import START
 
     requests = [Request(request_id=str(i), timestamp=START, account_id="a", model="m", usage=Usage(1, 2**31 - 1)) for i in range(5)]

@@ -9,16 +9,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from siphonwatch.detector.learning import fit as training
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Request, epoch_ms
+from siphonwatch.detector.scoring.features import NAMES, POSITION, RELATIVE, matrix
+from siphonwatch.detector.scoring.model import scale
+from siphonwatch.detector.scoring.population import Population
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.simulate import Label
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.quantities import View
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from detector import state, training
-from detector.features import NAMES, POSITION, RELATIVE, matrix
-from detector.model import scale
-from detector.population import Population
-from detector.request import Request, batch, epoch_ms
-from detector.settings import DEFAULT
-from detector.simulate import Label
-from detector.view import View
 from tests.quality.figures import average_precision, recall_at
 
 Look = tuple[np.ndarray, list[str], np.ndarray]  # features, kinds, is a harvester

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-
-from detector.fingerprint import NORM
-from detector.request import Request, batch, epoch_ms
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.fingerprint import NORM
+from siphonwatch.detector.request.request import Request, epoch_ms
 
 MOST = 400  # prompts of one account that are looked at
 LEAST = 8

@@ -6,10 +6,10 @@ import copy
 import random
 from collections.abc import Callable
 
-from detector.request import Message, Parameters, Request
-from detector.simulate import Label, Traffic
-from detector.simulate.actor import address
-from detector.simulate.text import DOMAINS, Writer
+from siphonwatch.detector.request.request import Message, Parameters, Request
+from siphonwatch.detector.simulate import Label, Traffic
+from siphonwatch.detector.simulate.actor import address
+from siphonwatch.detector.simulate.text import DOMAINS, Writer
 
 Evasion = Callable[[list[Request], random.Random], list[Request]]
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from detector.accounts import NEVER
-from detector.engine import Engine
-from detector.model import Prior
-from detector.request import Request, batch, epoch_ms
-from detector.settings import DEFAULT, Settings
-from detector.simulate import Label
+from siphonwatch.detector.judging.accounts import NEVER
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Request, epoch_ms
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.settings import DEFAULT, Settings
+from siphonwatch.detector.simulate import Label
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from isal import igzip
+from siphonwatch.detector.learning import fit as training
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.simulate import HARVESTS, Label, World, simulate
+from siphonwatch.streams.common import prior as shipped
 
-from detector import training
-from detector.model import Prior
-from detector.request import Request
-from detector.simulate import HARVESTS, Label, World, simulate
-from streams import prior as shipped
 from tests.conftest import ARENA
 from tests.quality import alternatives, baselines
 from tests.quality.evasions import EVASIONS, evade

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 from isal import igzip
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.simulate import Label
+from siphonwatch.streams.common import prior
 
-from detector.request import Request
-from detector.simulate import Label
-from streams import prior
 from tests.quality.figures import measure, run
 
 

@@ -1,0 +1,1 @@
+"""One tick of the log: what was folded is merged, scored, judged and told."""

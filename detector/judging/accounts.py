@@ -1,0 +1,83 @@
+"""The accounts a judge knows: their states, and a record of what was found of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.verdicts import limits
+
+Array = npt.NDArray[Any]
+
+NOTHING = -99.0  # evidence of an account that was never judged
+NEVER = -1
+
+RECORD = np.dtype(
+    [
+        ("evidence", "<f8"),  # strongest so far, its campaign's included
+        ("own", "<f8"),  # strongest so far of its own state alone
+        ("current", "<f8"),  # of the last judging, its own state alone
+        ("requests", "<u8"),  # over the whole log
+        ("tokens_out", "<u8"),
+        ("requests_at_flag", "<u8"),
+        ("tokens_out_at_flag", "<u8"),
+        ("flagged_at", "<i8"),  # milliseconds, NEVER where not
+        ("seen", "<i8"),  # tick of the last request
+        ("held", "<i8"),  # milliseconds: when evidence last supported the level
+        ("campaign", "<u4"),  # number of its campaign, 0 for none
+        ("level", "u1"),
+        ("allowed", "u1"),  # on an analyst's allow list
+        ("limit_told", "u1"),  # bit i: the verdict on limits named sign i
+        ("limit_counts", "<u4", (limits.OWN,)),  # see :mod:`siphonwatch.detector.verdicts.limits`
+        ("limit_peaks", "<u4", (limits.OWN,)),
+    ]
+)
+
+
+class Accounts:
+    """Rows and records by account id."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+        self.ids: list[str] = []
+        self.rows = state.empty(0)
+        self.records = np.zeros(0, dtype=RECORD)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def positions(self, accounts: list[str]) -> Array:
+        """Where each account stands, new ones appended."""
+        for account in accounts:
+            if account not in self.index:
+                self.index[account] = len(self.ids)
+                self.ids.append(account)
+        if len(self.ids) > len(self.rows):
+            room = max(len(self.ids), 2 * len(self.rows), 1024) - len(self.rows)
+            fresh = np.zeros(room, dtype=RECORD)
+            fresh["evidence"] = fresh["own"] = fresh["current"] = NOTHING
+            fresh["flagged_at"] = fresh["held"] = fresh["seen"] = NEVER
+            self.rows = np.concatenate([self.rows, state.empty(room)])
+            self.records = np.concatenate([self.records, fresh])
+        return np.fromiter((self.index[account] for account in accounts), np.int64, len(accounts))
+
+    def known(self) -> tuple[Array, Array]:
+        """(rows, records) of all accounts, without the spare room."""
+        return self.rows[: len(self.ids)], self.records[: len(self.ids)]
+
+    def forget(self, keep: Array) -> list[str]:
+        """Drop every account whose ``keep`` (N,) is false; the ids that were dropped."""
+        dropped = [self.ids[at] for at in np.flatnonzero(~keep)]
+        self.ids = [self.ids[at] for at in np.flatnonzero(keep)]
+        rows, records = self.rows[: len(keep)][keep], self.records[: len(keep)][keep]
+        self.rows, self.records = rows, records
+        self.index = {account: at for at, account in enumerate(self.ids)}
+        return dropped
+
+    def put(self, accounts: list[str], rows: Array, records: Array) -> None:
+        """Restore accounts as a store kept them."""
+        at = self.positions(accounts)
+        self.rows[at] = rows
+        self.records[at] = records

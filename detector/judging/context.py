@@ -1,0 +1,47 @@
+"""What the engine knows beside the accounts: small, and stored whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.scoring.population import Population
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.sketch.row import MOMENTS
+from siphonwatch.detector.verdicts.campaign import Campaign
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(slots=True)
+class Memory:
+    """The population, the campaigns, the models met so far, and where event time stands."""
+
+    closed: int = -1  # the newest tick that was judged
+    epoch: int = -1  # the epoch that is being counted
+    height: float = 0.0  # evidence at which accounts are flagged now
+    population: Population = field(default_factory=Population)
+    campaigns: list[Campaign] = field(default_factory=list)
+    next_campaign: int = 1
+    history: list[float] = field(default_factory=list)  # median evidence of each epoch, for drift
+    drifting: bool = False
+    begun: int = -1  # the first tick of the log
+    models: dict[int, int] = field(default_factory=dict)  # hash of a model -> tick of the first request to it, oldest first
+    released: list[int] = field(default_factory=list)  # those that are new in this epoch
+
+    def meet_models(self, rows: Array, tick: int, settings: Settings) -> None:
+        """Note models that nobody used before, from the rows of a tick's requests."""
+        met = np.unique(np.concatenate([rows["slots"][name].ravel() for name in MOMENTS]) & np.uint64(0xFFFFFFFF))
+        for model in met.tolist():
+            if model and model not in self.models:
+                self.models[model] = tick
+        for oldest in list(self.models)[: max(len(self.models) - settings.models_known, 0)]:
+            del self.models[oldest]
+
+    def released_now(self, settings: Settings) -> list[int]:
+        """Hashes of the models that are new: not met at the log's start, and not met for long."""
+        quiet = self.begun + settings.release_quiet_ms // settings.tick_ms
+        recent = self.closed - settings.release_ms // settings.tick_ms
+        return [model for model, tick in self.models.items() if tick > quiet and tick >= recent]

@@ -1,0 +1,377 @@
+"""The engine: ticks of folded requests in, changed verdicts out. The pure core of live, replay and benchmark alike.
+
+What it says is a function of the sequence of (tick, account -> row) that it is given: no clock, no batches, no order of
+arrival. So a live stream split over workers and a replay of the same log agree to the byte.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts
+from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.learning.rulings import Decision, Teaching
+from siphonwatch.detector.request.columns import RequestBatch
+from siphonwatch.detector.scoring import drift
+from siphonwatch.detector.scoring.features import matrix, off
+from siphonwatch.detector.scoring.model import Model, Prior
+from siphonwatch.detector.scoring.population import Summary
+from siphonwatch.detector.settings import DEFAULT, Settings
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.pane import Pane
+from siphonwatch.detector.sketch.panes import Added, Panes
+from siphonwatch.detector.sketch.quantities import View
+from siphonwatch.detector.sketch.row import GENERATION
+from siphonwatch.detector.verdicts import account as verdict
+from siphonwatch.detector.verdicts import campaign as campaigns
+from siphonwatch.detector.verdicts import limit_habits as evasion
+from siphonwatch.detector.verdicts.account import Level, Reason, Verdict
+from siphonwatch.detector.verdicts.campaign import Campaign, CampaignVerdict
+from siphonwatch.detector.verdicts.finding import Finding, place
+
+Array = npt.NDArray[Any]
+
+THROTTLE, BLOCK = int(Level.THROTTLE), int(Level.BLOCK)
+
+
+class Engine:
+    """Judges accounts tick by tick."""
+
+    def __init__(self, prior: Prior, settings: Settings = DEFAULT, memory: Memory | None = None) -> None:
+        self.settings = settings
+        self.accounts = Accounts()
+        self.memory = memory or Memory(height=settings.flag_odds)
+        self.teaching = Teaching(prior)
+        self.verdicts: dict[str, Verdict] = {}  # the last verdict of every account that is not clear
+        self.changed: set[str] = set()  # accounts whose state or record changed since the last ``take_changes``
+        self.dropped: list[str] = []
+        self._allowed: set[str] = set()
+        self._reference = self.model.reference
+        self._summary: Summary | None = None
+        self._own = Panes(settings)  # of ``process``: a log that is one partition
+
+    @property
+    def model(self) -> Model:
+        """The model as analysts have moved it."""
+        return self.teaching.model
+
+    @property
+    def summary(self) -> Summary:
+        """The population that accounts are judged by in this epoch."""
+        if self._summary is None:
+            known = self.memory.population.summary(self._reference, self.settings.reference_accounts)
+            self._summary = msgspec.structs.replace(known, released=self.memory.released)
+        return self._summary
+
+    # ------------------------------------------------------------------------------------- one log, one partition
+
+    def process(self, batch: RequestBatch) -> tuple[Added, list[Finding]]:
+        """Fold a batch and judge every tick that it completes."""
+        added = self._own.add(batch)
+        return added, self._close_to(self._own.watermark - 1)
+
+    def finish(self) -> list[Finding]:
+        """Judge what is left at the end of a log."""
+        return self._close_to(self._own.last)
+
+    def _close_to(self, tick: int) -> list[Finding]:
+        return [one for each, pane in self._own.seal(tick) for one in self.close(each, [pane])]
+
+    # ------------------------------------------------------------------------------------------------ one tick
+
+    def close(self, tick: int, panes: list[Pane]) -> list[Finding]:
+        """Judge tick ``tick`` with the panes that all partitions have for it.
+
+        What changed comes in the order of :func:`siphonwatch.detector.verdicts.finding.place`.
+
+        Ticks are closed in ascending order; one without requests may be left out.
+        """
+        memory, settings = self.memory, self.settings
+        if tick <= memory.closed:
+            raise ValueError(f"tick {tick} comes after tick {memory.closed}, which is judged already")
+        at = (tick + 1) * settings.tick_ms + settings.lateness_ms
+        memory.begun = tick if memory.begun < 0 else memory.begun
+        changes = self._turn_epoch(tick, at)
+        merged = panes[0] if len(panes) == 1 else Pane()
+        for pane in panes if len(panes) > 1 else ():
+            merged.add(pane.accounts, pane.filled)
+        unsorted = merged.accounts
+        order = sorted(range(len(unsorted)), key=unsorted.__getitem__)
+        names = [unsorted[position] for position in order]
+        delta = merged.filled[order]
+        position = self.accounts.positions(names)
+        known, records = self.accounts.rows, self.accounts.records
+        known[position] = state.merge(known[position], delta)
+        counters = delta["slots"]["counters"].sum(axis=1, dtype=np.uint64)
+        records["requests"][position] += counters[:, state.COUNTER["requests"]]
+        records["tokens_out"][position] += counters[:, state.COUNTER["tokens_out"]]
+        records["seen"][position] = tick
+        if self._allowed:
+            records["allowed"][position] = [name in self._allowed for name in names]
+        self.changed.update(names)
+        memory.closed = tick
+        if len(position):
+            memory.meet_models(delta, tick, settings)
+            self._judge(position, at)
+            changes += self._verdicts(position, at, tick)
+            changes += evasion.of_accounts(delta, self.accounts, position, at, tick, settings)
+            changes += evasion.of_campaigns(delta, self.accounts, position, memory.campaigns, at, tick, settings)
+        return sorted(changes, key=place)
+
+    def view(self, rows: Array) -> View:
+        """Quantities of the states ``rows``, beside the population as it is known now."""
+        return View(rows, self.summary.usual, self.summary.released)
+
+    def _judge(self, position: Array, at: int) -> None:
+        """Score the accounts at ``position`` and keep their strongest evidence."""
+        view = self.view(self.accounts.rows[position])
+        current = np.where(
+            view.count("requests") >= self.settings.judged_floor,
+            self.model.log_odds(matrix(view), self.summary),
+            NOTHING,
+        )
+        records = self.accounts.records
+        records["current"][position] = current
+        for name in ("own", "evidence"):
+            records[name][position] = np.maximum(records[name][position], current)
+
+    def _verdicts(self, position: Array, at: int, tick: int) -> list[Verdict]:
+        """Move levels, and say which accounts' changed."""
+        settings, records = self.settings, self.accounts.records
+        mine = records[position]
+        height = self.memory.height
+        standing = self._standing(position)
+        asked = verdict.level_of(standing, height, settings)
+        supported = asked >= mine["level"]
+        mine["held"] = np.where(supported, at, mine["held"])
+        calm = at - mine["held"] >= settings.calm_ms
+        level = np.where(asked > mine["level"], asked, np.where(~supported & calm, mine["level"] - 1, mine["level"]))
+        level = np.where(mine["allowed"] > 0, 0, level).astype(np.uint8)
+        mine["held"] = np.where(level < mine["level"], at, mine["held"])
+        first = (level >= THROTTLE) & (mine["flagged_at"] == NEVER)
+        mine["flagged_at"] = np.where(first, at, mine["flagged_at"])
+        mine["requests_at_flag"] = np.where(first, mine["requests"], mine["requests_at_flag"])
+        mine["tokens_out_at_flag"] = np.where(first, mine["tokens_out"], mine["tokens_out_at_flag"])
+        before = records["level"][position].copy()
+        mine["level"] = level
+        records[position] = mine
+        moved = np.flatnonzero(level != before)
+        changes = [
+            self.describe(int(position[each]), Level(int(before[each])), at, tick, found)
+            for each, found in zip(moved.tolist(), self.reasons(position[moved]), strict=True)
+        ]
+        for one in changes:
+            self.changed.add(one.account_id)
+            if one.level == Level.CLEAR.word:
+                self.verdicts.pop(one.account_id, None)
+            else:
+                self.verdicts[one.account_id] = one
+        return changes
+
+    def _standing(self, position: Array) -> Array:
+        """Evidence as it stands now: an account's own, or its campaign's."""
+        records = self.accounts.records[position]
+        strength = {one.number: one.evidence for one in self.memory.campaigns}
+        shared = np.array([strength.get(number, NOTHING) for number in records["campaign"].tolist()])
+        result: Array = np.maximum(records["current"], shared)
+        return result
+
+    def reasons(self, position: Array) -> list[list[Reason]]:
+        """The strongest features of each account, or of its campaign where that is the stronger."""
+        if not len(position):
+            return []
+        features = matrix(self.view(self.accounts.rows[position]))
+        current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
+        strongest = {one.number: one for one in self.memory.campaigns}
+        shared = np.zeros(len(position), dtype=bool)
+        for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
+            group = strongest.get(number)
+            if group is not None and group.evidence > own and group.features:
+                features[row], shared[row] = group.features, True
+        over = self.over_median(features)
+        found = [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
+        return [verdict.of_campaign(each) if shared[row] else each for row, each in enumerate(found)]
+
+    def over_median(self, features: Array) -> Array:
+        """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""
+        median = np.array([self.summary.median])
+        result: Array = self.model.contributions(features, self.summary) - self.model.contributions(median, self.summary)
+        return result
+
+    def describe(self, position: int, previous: Level, at: int, tick: int, found: list[Reason]) -> Verdict:
+        """The verdict on the account at ``position``."""
+        record = self.accounts.records[position]
+        flagged = int(record["flagged_at"])
+        number = int(record["campaign"])
+        evidence = float(record["evidence"])
+        return Verdict(
+            account_id=self.accounts.ids[position],
+            level=Level(int(record["level"])).word,
+            previous=previous.word,
+            score=verdict.probability(evidence),
+            evidence=round(evidence, 4),
+            at=at / 1000,
+            tick=tick,
+            flagged_at=None if flagged == NEVER else flagged / 1000,
+            requests=int(record["requests"]),
+            requests_at_flag=None if flagged == NEVER else int(record["requests_at_flag"]),
+            tokens_out=int(record["tokens_out"]),
+            tokens_out_at_flag=None if flagged == NEVER else int(record["tokens_out_at_flag"]),
+            campaign=f"campaign-{number}" if number else None,
+            reasons=found,
+            features_off=off(View(self.accounts.rows[position : position + 1]))[0],
+        )
+
+    # ------------------------------------------------------------------------------------------------ epochs
+
+    def _turn_epoch(self, tick: int, at: int) -> list[Finding]:
+        """At the first tick of a new epoch: learn the population, set the height of the flag, link accounts."""
+        memory, settings = self.memory, self.settings
+        epoch = tick * settings.tick_ms // settings.epoch_ms
+        if memory.epoch == epoch:
+            return []
+        if memory.epoch >= 0:
+            self._learn_population(memory.epoch)
+        span = tick * settings.tick_ms // settings.link_ms
+        due = memory.epoch >= 0 and span != memory.epoch * settings.epoch_ms // settings.link_ms
+        memory.epoch = epoch
+        self._forget(tick)
+        return self._link(at, tick) if due else []
+
+    def _learn_population(self, epoch: int) -> None:
+        """Count the accounts that were active in ``epoch``, as they look now."""
+        memory, settings = self.memory, self.settings
+        rows, records = self.accounts.known()
+        first = epoch * settings.epoch_ms // settings.tick_ms
+        active = np.flatnonzero(records["seen"] >= first)
+        grown = View(rows[active]).count("requests") >= settings.population_floor
+        known = self.view(rows[active[grown]])  # by what was known so far: made before that fades, or a restart just now would see less
+        memory.population.fade(settings.population_keep)
+        if bool(grown.any()):
+            memory.population.observe(matrix(known))
+            memory.population.observe_content(known)
+        judged = records["own"][records["own"] > NOTHING]
+        if bool(grown.any()):
+            memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
+            memory.drifting = drift.drifting(memory.history)
+        memory.height = verdict.flag_height(settings, judged) + settings.drift_odds * memory.drifting
+        memory.released = memory.released_now(settings)
+        self._summary = None
+
+    def _forget(self, tick: int) -> None:
+        """Drop accounts whose state has nothing left in it: idle for more than two generations."""
+        ticks = 2 * GENERATION * 1000 // self.settings.tick_ms
+        _, records = self.accounts.known()
+        keep = records["seen"] >= tick - ticks
+        if not bool(keep.all()):
+            gone = self.accounts.forget(keep)
+            self.dropped += gone
+            for account in gone:
+                self.verdicts.pop(account, None)
+                self.changed.discard(account)
+
+    # --------------------------------------------------------------------------------------------- campaigns
+
+    def _link(self, at: int, tick: int) -> list[Finding]:
+        """Link suspicious accounts, judge the groups, and pass their level on to their members."""
+        memory, settings, accounts = self.memory, self.settings, self.accounts
+        rows, records = accounts.known()
+        near = np.flatnonzero((records["current"] >= memory.height - settings.link_reach) & (records["allowed"] == 0))
+        ids = np.array([accounts.ids[position] for position in near.tolist()], dtype=object)
+        near = near[np.argsort(ids, kind="stable")]  # by id, so that nothing below depends on the order of arrival
+        strongest = np.argsort(-records["current"][near], kind="stable")[: settings.link_most]
+        candidates = near[np.sort(strongest)]
+        if len(candidates) < settings.link_least:
+            return []
+        group, weights = campaigns.link(View(rows), candidates, settings)
+        found: dict[frozenset[str], Array] = {}
+        for number in np.flatnonzero(np.bincount(group) >= settings.link_least).tolist():
+            members = np.flatnonzero(group == number)
+            found[frozenset(accounts.ids[position] for position in candidates[members].tolist())] = members
+        touched: set[int] = set()
+        for number, names in campaigns.adopt(list(found), memory.campaigns, memory.next_campaign):
+            memory.next_campaign = max(memory.next_campaign, number + 1)
+            members = found[names]
+            touched.update(self._judge_campaign(number, sorted(names), candidates[members], campaigns.ties(weights, members), at))
+        position = np.array(sorted(touched, key=lambda each: accounts.ids[each]), dtype=np.int64)
+        changes: list[Finding] = [self._tell(one, at, tick) for one in memory.campaigns if campaigns.worth_telling(one, settings)]
+        return changes + (self._verdicts(position, at, tick) if len(position) else [])
+
+    def _tell(self, one: Campaign, at: int, tick: int) -> CampaignVerdict:
+        """The verdict on a campaign as it stands now."""
+        previous, one.told_level, one.told_members = Level(one.told_level), one.level, len(one.members)
+        features = np.array([one.features])
+        return CampaignVerdict(
+            campaign=one.name,
+            level=Level(one.level).word,
+            previous=previous.word,
+            score=verdict.probability(one.evidence),
+            evidence=round(one.evidence, 4),
+            at=at / 1000,
+            tick=tick,
+            since=one.since / 1000,
+            size=len(one.members),
+            members=list(one.members),
+            ties=one.ties,
+            tied_by=campaigns.tie_words(one.ties),
+            requests=one.requests,
+            tokens_out=one.tokens_out,
+            reasons=verdict.reasons(features[0], self.over_median(features)[0], self.summary),
+        )
+
+    def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
+        """Score the merged state of a group; the positions of its members if it stands as a campaign."""
+        memory, settings = self.memory, self.settings
+        owned = sum(ties.get(trait, 0.0) for trait in campaigns.OWNED) >= settings.tie_odds
+        if not owned and ties.get("content", 0.0) < settings.tie_odds:
+            return []
+        rows, records = self.accounts.rows, self.accounts.records
+        union = self.view(state.merge_all(rows[position]))
+        features = matrix(union)
+        merged = float(self.model.log_odds(features, self.summary)[0])
+        average = float(np.mean(records["current"][position]))
+        overlap = campaigns.overlap(View(rows[position]), union)
+        counted = len(position)
+        if not owned and ties.get("created", 0.0) < settings.together_odds:  # a popular template makes a crowd alike, not one
+            counted = min(counted, settings.alike_most)
+        by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(counted))
+        evidence = min(merged, average + by_size) - settings.overlap_odds * overlap
+        known = next((one for one in memory.campaigns if one.number == number), None)
+        if known is None:
+            if evidence < memory.height:
+                return []
+            known = Campaign(number, names, at, evidence, ties)
+            memory.campaigns.append(known)
+        known.members = sorted(set(known.members) | set(names))
+        known.evidence = max(known.evidence, evidence)
+        known.ties = ties
+        known.features = features[0].tolist()
+        known.level = int(verdict.level_of(np.array([known.evidence]), memory.height, settings)[0])
+        everyone = self.accounts.positions([name for name in known.members if name in self.accounts.index])
+        records["campaign"][everyone] = number
+        records["evidence"][everyone] = np.maximum(records["evidence"][everyone], known.evidence)
+        known.requests = int(records["requests"][everyone].sum())
+        known.tokens_out = int(records["tokens_out"][everyone].sum())
+        self.changed.update(known.members)
+        return [int(each) for each in everyone]
+
+    # ---------------------------------------------------------------------------------------------- teaching
+
+    def teach(self, decisions: list[Decision], now: int) -> None:
+        """Apply analysts' decisions: all that stand, so that one taken back is gone without a trace."""
+        self.teaching.apply(decisions)
+        self._allowed = {account for one in decisions for account in one.accounts if one.allows(now)}
+        _, records = self.accounts.known()
+        wanted = np.array([account in self._allowed for account in self.accounts.ids], dtype=np.uint8)
+        for position in np.flatnonzero(records["allowed"] != wanted).tolist():
+            self.changed.add(self.accounts.ids[position])
+        records["allowed"] = wanted
+
+    def take_changes(self) -> tuple[list[str], list[str]]:
+        """(accounts changed, accounts dropped) since the last call."""
+        changed, dropped = sorted(self.changed & self.accounts.index.keys()), self.dropped
+        self.changed, self.dropped = set(), []
+        return changed, dropped

@@ -1,0 +1,1 @@
+"""A record becomes a request, and a batch of requests becomes columns. Prompt text ends here."""

@@ -1,0 +1,273 @@
+"""A batch of requests as columns: what the detector works on.
+
+The prompt's text ends here: a batch is built from requests by :func:`batch`, which hands the texts to
+:mod:`siphonwatch.detector.request.fingerprint` and keeps only hashes, counts and a small content vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from msgspec.structs import astuple
+from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
+from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
+
+Array = npt.NDArray[Any]
+
+NO_HASH = 0  # the hash of a field that the record does not carry
+_NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBatch:
+    """N requests as columns of length N. Hashes are ``uint64`` and 0 where the field is absent.
+
+    ``time`` is event time in milliseconds since the epoch; ``created`` and the two limits are 0 where
+    unknown; token counts are 0 where the gateway did not log them. ``text`` holds what is left of the prompts.
+    """
+
+    accounts: Array  # object: account ids
+    request: Array  # uint64 hash of the request id
+    time: Array  # int64 ms
+    tokens_in: Array  # int64
+    tokens_out: Array  # int64
+    cached: Array  # int64
+    status: Array  # int64
+    length_stop: Array  # bool: finish_reason == "length"
+    filtered: Array  # bool: finish_reason == "content_filter"
+    follow_up: Array  # bool: the conversation holds an earlier answer
+    tool_use: Array  # bool: tools offered, or a tool's answer in the conversation
+    images: Array  # bool
+    temperature: Array  # float64, NaN where default
+    max_tokens: Array  # int64, 0 where default
+    samples: Array  # int64: ``n``
+    logprobs: Array  # bool
+    logit_bias: Array  # bool
+    seeded: Array  # bool
+    forced_json: Array  # bool
+    model: Array
+    session: Array
+    end_user: Array
+    system: Array
+    address: Array
+    block: Array  # the address's /24 or /48
+    agent: Array
+    payment: Array
+    habit: Array  # the set of sampling parameters
+    created: Array  # int64 seconds
+    rpm: Array  # int64
+    tpm: Array  # int64
+    text: Fingerprints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, index: Array) -> RequestBatch:
+        """The rows at ``index`` (positions or a mask), in that order."""
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
+    """:func:`epoch_ms` of many at once, all numbers or all strings; ``ValueError`` or ``TypeError`` where any is no time."""
+    if timestamps and isinstance(timestamps[0], str):
+        if not all(isinstance(stamp, str) and stamp[:1].isdigit() for stamp in timestamps):
+            raise ValueError("not every timestamp begins with a year")
+        nanoseconds: Array = pd.to_datetime(list(timestamps), utc=True, format="ISO8601").as_unit("ns").asi8
+        return nanoseconds // 1_000_000
+    stamps = np.array(timestamps, dtype=np.float64)
+    if not bool(np.isfinite(stamps).all()):
+        raise ValueError("a timestamp is not finite")
+    milliseconds: Array = np.rint(stamps * 1000.0)
+    return milliseconds
+
+
+def _content(content: str | list[Part] | None) -> str:
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    return "\n".join([part.text for part in content if part.text])
+
+
+def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
+    """(last question, system prompt, is a follow-up, a tool answered, an image was sent)."""
+    messages = request.messages
+    if not messages:
+        prompt = request.prompt
+        return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), None, False, False, False
+    question, system, follow_up, tool, image = "", None, False, False, False
+    for message in messages:
+        role = message.role
+        if role == "user":
+            content = message.content
+            if isinstance(content, str):
+                question = content
+            elif content:
+                question = _content(content)
+                image = image or any("image" in part.type for part in content)
+        elif role == "assistant":
+            follow_up = True
+        elif role in ("system", "developer"):
+            system = _content(message.content)
+        else:
+            tool = follow_up = True
+    return question, system, follow_up, tool, image
+
+
+def _hash_uniques(uniques: Array) -> Array:
+    """64-bit hashes (SipHash with a fixed key, by pandas) and one 0 after them, which is what code -1 points at."""
+    hashes = np.full(len(uniques) + 1, NO_HASH, dtype=np.uint64)
+    if len(uniques):
+        hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
+        hashes[:-1][uniques == ""] = NO_HASH
+    return hashes
+
+
+def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    codes, uniques = pd.factorize(column)
+    return codes, uniques.astype(object)
+
+
+def hash_strings(values: Sequence[str | None]) -> Array:
+    """A 64-bit hash of each string; 0 for ``None`` and for ''."""
+    codes, uniques = _codes(values)
+    found: Array = _hash_uniques(uniques)[codes]
+    return found
+
+
+def _block(address: str) -> str:
+    """The network an address belongs to: /24 for IPv4, /48 for IPv6."""
+    return ":".join(address.split(":")[:3]) if ":" in address else address.rpartition(".")[0]
+
+
+def _hash_addresses(values: Sequence[str | None]) -> tuple[Array, Array]:
+    """Hashes of addresses and of the networks they belong to."""
+    codes, uniques = _codes(values)
+    blocks = np.empty(len(uniques), dtype=object)
+    blocks[:] = [_block(address) for address in uniques]
+    return _hash_uniques(uniques)[codes], _hash_uniques(blocks)[codes]
+
+
+def _seconds(values: Sequence[float | str | None]) -> Array:
+    """Seconds since the epoch, 0 where unknown: a fact joined in by the gateway is not worth losing a request for."""
+    try:
+        column = np.array(values, dtype=np.float64)  # None becomes NaN
+    except ValueError:
+        column = np.array([_second(value) for value in values], dtype=np.float64)
+    return np.clip(np.nan_to_num(column), 0, 2**32 - 1).astype(np.int64)
+
+
+def _second(value: float | str | None) -> float:
+    try:
+        return 0.0 if value is None else epoch_ms(value) / 1000
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+_EMPTY = Parameters()
+_NO_USAGE = Usage()
+
+
+_LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken record, not a request
+
+
+def _given(raws: Sequence[msgspec.Raw]) -> Array:
+    """Which of the raw values are there and say more than "nothing"."""
+    present = np.array([raw is not ABSENT for raw in raws], dtype=bool)
+    for at in np.flatnonzero(present).tolist():
+        present[at] = bytes(raws[at]) not in _NOTHING
+    return present
+
+
+def _columns(records: list[Any], kind: type[msgspec.Struct]) -> dict[str, Sequence[Any]]:
+    """Field -> its values over ``records``: one pass in C instead of one over the records for each field."""
+    names = kind.__struct_fields__
+    return dict(zip(names, zip(*map(astuple, records), strict=True), strict=True)) if records else dict.fromkeys(names, ())
+
+
+def _counts(values: Sequence[int | None], default: int = 0) -> Array:
+    """Counts as integers, ``default`` where absent, cut to what a count can be."""
+    try:
+        column = np.array(values, dtype=np.float64)  # None becomes NaN
+    except OverflowError:
+        column = np.array([None if value is None else max(min(value, _LARGEST), 0) for value in values], dtype=np.float64)
+    return np.clip(np.nan_to_num(column, nan=default), 0, _LARGEST).astype(np.int64)
+
+
+def _true(values: Sequence[Any]) -> Array:
+    """Which values are there and not false."""
+    return np.fromiter(map(bool, values), dtype=bool, count=len(values))
+
+
+def _equal(values: Sequence[str | None], wanted: str) -> Array:
+    return np.fromiter([value == wanted for value in values], dtype=bool, count=len(values))
+
+
+def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
+    """Columns for ``requests``, whose event times in milliseconds are ``times``."""
+    of = _columns(list(requests), Request)
+    asked = _columns([parameters or _EMPTY for parameters in of["parameters"]], Parameters)
+    used = _columns([usage or _NO_USAGE for usage in of["usage"]], Usage)
+    question, system, follow_up, tool, image = zip(*map(_turns, requests), strict=True) if requests else ((),) * 5
+    accounts = np.empty(len(requests), dtype=object)
+    accounts[:] = of["account_id"]
+    max_tokens = np.maximum(_counts(asked["max_tokens"]), _counts(asked["max_completion_tokens"]))
+    samples = _counts(asked["n"], default=1)
+    temperature = np.array(asked["temperature"], dtype=np.float64)  # None becomes NaN
+    logprobs = _true(asked["logprobs"]) | _true(asked["top_logprobs"])
+    seeded = np.fromiter([seed is not None for seed in asked["seed"]], dtype=bool, count=len(requests))
+    forced, tools = _given(asked["response_format"]), _given(asked["tools"])
+    address, block = _hash_addresses(of["source_ip"])
+    return RequestBatch(
+        accounts=accounts,
+        request=hash_strings(of["request_id"]),
+        time=np.array(times, dtype=np.int64),
+        tokens_in=_counts(used["prompt_tokens"]),
+        tokens_out=_counts(used["completion_tokens"]),
+        cached=_counts(used["cached_tokens"]),
+        status=_counts(of["status"]),
+        length_stop=_equal(of["finish_reason"], "length"),
+        filtered=_equal(of["finish_reason"], "content_filter"),
+        follow_up=_true(follow_up),
+        tool_use=tools | _true(tool),
+        images=_true(image),
+        temperature=temperature,
+        max_tokens=max_tokens,
+        samples=samples,
+        logprobs=logprobs,
+        logit_bias=_given(asked["logit_bias"]),
+        seeded=seeded,
+        forced_json=forced,
+        model=hash_strings(of["model"]),
+        session=hash_strings(of["session_id"]),
+        end_user=hash_strings(of["end_user_id"]),
+        system=hash_strings(system),
+        address=address,
+        block=block,
+        agent=hash_strings(of["user_agent"]),
+        payment=hash_strings(of["payment_fingerprint"]),
+        habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
+        created=_seconds(of["account_created_at"]),
+        rpm=_counts(of["rate_limit_rpm"]),
+        tpm=_counts(of["rate_limit_tpm"]),
+        text=fingerprint(question),
+    )
+
+
+def _habits(temperature: Array, max_tokens: Array, samples: Array, *flags: Array) -> Array:
+    """A hash of each request's whole parameter set: clients seldom vary it, so it follows them about."""
+    packed = np.zeros(len(temperature), dtype=np.uint64)
+    degrees = np.nan_to_num(np.round(temperature * 100), nan=999.0, posinf=998.0, neginf=998.0)
+    columns = [np.clip(degrees, 0, 999), max_tokens, np.minimum(samples, 255), *flags]
+    for column in columns:
+        packed = (packed ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        packed ^= packed >> np.uint64(29)
+    return packed | np.uint64(1)

@@ -1,0 +1,53 @@
+"""A pane: the folded rows of the requests of one event-time tick. A delta, to be merged into the accounts when the tick is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.sketch import row as state
+
+Array = npt.NDArray[Any]
+
+UNSEALED = -1
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """A partition's event-time clock: newest time, and the out-of-range events in a row that may move it."""
+
+    newest: int | None = None  # milliseconds
+    strayed: int = 0  # how many strays in a row agree
+    stray: int = 0  # the newest of them
+
+
+@dataclass(slots=True)
+class Pane:
+    """Rows by account, in order of first appearance."""
+
+    index: dict[str, int] = field(default_factory=dict)
+    rows: Array = field(default_factory=lambda: state.empty(0))
+
+    def add(self, accounts: list[str], rows: Array) -> Array:
+        """Merge ``rows`` of distinct ``accounts`` in; the positions they have here."""
+        index = self.index
+        known = len(index)
+        position = np.fromiter((index.setdefault(a, len(index)) for a in accounts), np.int64, len(accounts))
+        if len(index) > len(self.rows):  # grow by doubling
+            self.rows = np.concatenate([self.rows, state.empty(max(len(index), 2 * len(self.rows)) - len(self.rows))])
+        old = position < known
+        self.rows[position[old]] = state.merge(self.rows[position[old]], rows[old])
+        self.rows[position[~old]] = rows[~old]
+        return position
+
+    @property
+    def accounts(self) -> list[str]:
+        """Whose rows there are, in their order."""
+        return list(self.index)
+
+    @property
+    def filled(self) -> Array:
+        """Rows in the order of ``accounts``."""
+        return self.rows[: len(self.index)]

@@ -1,0 +1,224 @@
+"""Reading a state: plain quantities of the last two generations together, as floats.
+
+Features and links are written against a view and never touch registers; so a register can change its width or its
+kind in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.request.fingerprint import NORM
+from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, set_bits
+from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS, SAMPLED
+
+Array = npt.NDArray[Any]
+
+
+CLASSES = ("product", "dialogue", "bare")  # of traffic: who sets system prompts, who goes on talking, who does neither
+
+
+class View:
+    """N accounts' states as quantities of shape (N,), each worked out once and only when asked for."""
+
+    def __init__(self, state: Array, usual: Sequence[Sequence[float]] = (), released: Sequence[int] = ()) -> None:
+        """What is known of the population: what each traffic class usually asks about, and which models were released lately.
+
+        ``usual`` is (CLASSES, DIMENSIONS), empty while unknown; ``released`` holds hashes of models.
+        """
+        self.state = state
+        self.usual = np.asarray(usual, dtype=np.float64)
+        self.released = np.asarray(released, dtype=np.uint64)
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @cached_property
+    def _counters(self) -> Array:
+        slots = self.state["slots"]["counters"]
+        result: Array = slots[:, 0].astype(np.float64) + slots[:, 1]
+        return result
+
+    def count(self, name: str) -> Array:
+        """A counter of :data:`siphonwatch.detector.sketch.row.COUNTERS`, both generations together."""
+        result: Array = self._counters[:, COUNTER[name]]
+        return result
+
+    def share(self, name: str, of: str = "requests", doubt: float = 0.0) -> Array:
+        """``name`` for each ``of``, in [0, 1]; ``doubt`` imaginary requests without it pull small accounts to 0."""
+        result: Array = np.minimum(self.count(name) / np.maximum(self.count(of) + doubt, 1.0), 1.0)
+        return result
+
+    def mean(self, name: str, of: str = "asks") -> Array:
+        """``name`` summed over requests, for each ``of``; 0 where there are none."""
+        result: Array = self.count(name) / np.maximum(self.count(of), 1.0)
+        return result
+
+    def _map(self, name: str) -> Array:
+        slots = self.state["slots"][f"map_{name}"]
+        result: Array = slots[:, 0] | slots[:, 1]
+        return result
+
+    def distinct(self, name: str) -> Array:
+        """How many distinct values of a map of :data:`siphonwatch.detector.sketch.row.MAPS` were seen, estimated."""
+        return cardinality(self._map(name))
+
+    @cached_property
+    def prompts(self) -> Array:
+        """Distinct prompts: from the full map until it is crowded, then from the one in sixteen."""
+        full, occupied = self.distinct("prompts"), set_bits(self._map("prompts"))
+        sampled = self.distinct("prompts_sampled") * SAMPLED
+        result: Array = np.where(occupied < 980, full, np.maximum(sampled, full))
+        return result
+
+    @cached_property
+    def textless(self) -> Array:
+        """(N,) whether the log never held a prompt of the account."""
+        result: Array = (self.prompts == 0) & (self.count("requests") > 0)
+        return result
+
+    @cached_property
+    def fresh_share(self) -> Array:
+        """Share of requests whose prompt the account had not sent before, in [0, 1]; 1 where prompts are not logged."""
+        share = np.minimum(self.prompts / np.maximum(self.count("requests") - self.count("limited"), 1.0), 1.0)
+        return np.where(self.textless, 1.0, share)
+
+    @cached_property
+    def hours(self) -> Array:
+        """(N, 2 * HOURS) asks in each hour of the two generations, oldest first, up to 255 an hour."""
+        generation = self.state["generation"].astype(np.int64)
+        hours, row = self.state["slots"]["hours"], np.arange(len(self))
+        return np.concatenate([hours[row, (generation + 1) % 2], hours[row, generation % 2]], axis=1)
+
+    @cached_property
+    def day(self) -> Array:
+        """(N, 24) asks by hour of the UTC day."""
+        result: Array = self.hours.reshape(len(self), -1, 24).sum(axis=1, dtype=np.int64)
+        return result
+
+    @cached_property
+    def content(self) -> Array:
+        """(N, DIMENSIONS) mean content vector of the asks, in units of one prompt's length."""
+        slots = self.state["slots"]["content"]
+        total = slots[:, 0].astype(np.float64) + slots[:, 1]
+        result: Array = total / (NORM * np.maximum(self.count("asks"), 1.0))[:, None]
+        return result
+
+    @cached_property
+    def traffic(self) -> Array:
+        """(N,) number of each account's traffic class in ``CLASSES``."""
+        product = (self.share("systems") > 0.5) | (self.share("tools") > 0.5)
+        dialogue = (self.share("follow_ups") > 0.25) | (self.share("end_users") > 0.5)
+        result: Array = np.where(product, 0, np.where(dialogue, 1, 2))
+        return result
+
+    @cached_property
+    def discrepancy(self) -> Array:
+        """Squared distance of the account's mean content from that of its traffic class, in [0, 1]; 0 where unknown.
+
+        The maximum mean discrepancy under the fingerprint's random features (Gretton et al. 2012), less what so few asks
+        scatter by chance.
+        """
+        if not self.usual.size:
+            return np.zeros(len(self))
+        squared = ((self.content - self.usual[self.traffic]) ** 2).sum(axis=1)
+        asks = self.count("asks")
+        return np.where(asks >= 5, np.clip(squared - 1.0 / np.maximum(asks, 1.0), 0.0, 1.0), 0.0)
+
+    @cached_property
+    def near_repeats(self) -> Array:
+        """Share of the distinct prompts whose beginning and end both came before, in [0, 1]."""
+        told_apart = np.minimum(self.prompts, 400.0)  # as many as the map of scaffolds can
+        return np.where(told_apart > 1, np.clip(1.0 - self.distinct("scaffolds") / np.maximum(told_apart, 1.0), 0.0, 1.0), 0.0)
+
+    @cached_property
+    def order(self) -> Array:
+        """Correlation of time with alphabet or with length over the asks, in [0, 1], shrunk for few: a sorted list, worked off in order."""
+        return np.maximum(self._order("place", "order_product"), self._order("length", "order_length_product"))
+
+    def _order(self, by: str, product: str) -> Array:
+        asks = self.count("asks")
+        hour, value = self.count("order_hour"), self.count(f"order_{by}")
+        covariance = asks * self.count(product) - hour * value
+        spread = (asks * self.count("order_hour_squared") - hour**2) * (asks * self.count(f"order_{by}_squared") - value**2)
+        correlation = np.abs(covariance) / np.sqrt(np.maximum(spread, 1.0))
+        return np.where((asks >= 10) & (spread > 0), np.clip(correlation, 0.0, 1.0) * np.sqrt(asks / (asks + 40.0)), 0.0)
+
+    @cached_property
+    def evenness(self) -> Array:
+        """How even the active hours are, in [0, 1]: 1 where each holds as many asks; 0 with under four of them."""
+        hours = self.hours.astype(np.float64)
+        active = (hours > 0).sum(axis=1)
+        mean = hours.sum(axis=1) / np.maximum(active, 1)
+        variance = (hours**2).sum(axis=1) / np.maximum(active, 1) - mean**2
+        # a person's or a script's own chance already scatters by the mean (Poisson)
+        return np.where(active >= 4, 1.0 / (1.0 + np.maximum(variance - mean, 0.0) / np.maximum(mean, 1.0) ** 2), 0.0)
+
+    @cached_property
+    def first_model(self) -> Array:
+        """(N,) 32-bit hash of the model of the oldest request that is remembered, 0 where there is none."""
+        return self._model_at("model_first", 1)
+
+    @cached_property
+    def last_model(self) -> Array:
+        """(N,) 32-bit hash of the model of the newest request."""
+        return self._model_at("model_last", 0)
+
+    def _model_at(self, name: str, age: int) -> Array:
+        row, generation = np.arange(len(self)), self.state["generation"].astype(np.int64)
+        wanted = self.state["slots"][name][row, (generation - age) % 2]
+        other = self.state["slots"][name][row, (generation - age + 1) % 2]
+        result: Array = np.where(wanted > 0, wanted, other) & np.uint64(0xFFFFFFFF)
+        return result
+
+    @cached_property
+    def pivoted(self) -> Array:
+        """(N,) whether the account began with a known model and is now with one that was released lately."""
+        if not self.released.size:
+            return np.zeros(len(self), dtype=bool)
+        result: Array = np.isin(self.last_model, self.released) & ~np.isin(self.first_model, self.released)
+        return result
+
+    @cached_property
+    def common_content(self) -> Array:
+        """(DIMENSIONS,) what everybody asks about: the mean over accounts, each counting up to 50 asks.
+
+        Summed in integers, so that it does not depend on the order of the accounts.
+        """
+        slots = self.state["slots"]["content"].astype(np.int64)
+        asks = self.count("asks").astype(np.int64)
+        counted = np.minimum(asks, 50)
+        total = ((slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]).sum(axis=0)
+        result: Array = total / (NORM * max(int(counted.sum()), 1))
+        return result
+
+    @cached_property
+    def similarity(self) -> Array:
+        """Mean cosine between two different asks of the account, about [0, 1]: one subject is 1, all subjects 0.
+
+        The pairwise (unbiased) estimate, so that it does not fall with the number of asks; 1 where there are under two.
+        """
+        asks = self.count("asks")
+        squared = (self.content**2).sum(axis=1) * asks
+        return np.where(asks > 1, (squared - 1) / np.maximum(asks - 1, 1.0), 1.0)
+
+    def sample(self, name: str) -> Array:
+        """(N, k) kept hashes of a sample of :data:`siphonwatch.detector.sketch.row.SAMPLES`, zeros after them."""
+        slots = self.state["slots"][f"sample_{name}"]
+        result: Array = slots[:, 0] | slots[:, 1]  # right where only one generation has any
+        both = np.flatnonzero((slots[:, 0, 0] != 0) & (slots[:, 1, 0] != 0))
+        if len(both):
+            result[both] = merge_bottom(slots[both, 0], slots[both, 1])
+        return result
+
+    @cached_property
+    def age(self) -> Array:
+        """Days from sign-up to the newest hour with an ask; NaN where the sign-up is unknown."""
+        created = self.state["created"].astype(np.float64)
+        start = (self.state["generation"].astype(np.float64) - 1) * GENERATION
+        latest = start + 3600.0 * (2 * HOURS - np.argmax(self.hours[:, ::-1] > 0, axis=1))
+        return np.where(created > 0, np.maximum(latest - created, 0.0) / 86400.0, np.nan)

@@ -1,0 +1,353 @@
+"""The account's state: one fixed-width row of integer registers that merges exactly.
+
+``fold(a + b) == merge(fold(a), fold(b))`` byte for byte, in any order and any split, because every register is a sum
+(saturating), a union of bits, a maximum or a bottom-k sample. Event time is part of the row: registers stand in two
+*generations* of a week each, the current and the one before; a row that meets a newer event advances, dropping
+what is older than its two generations. So a verdict rests on the last one to two weeks, a row never grows, and
+advancing commutes with merging.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.request import cues
+from siphonwatch.detector.request.columns import RequestBatch
+from siphonwatch.detector.request.fingerprint import DIMENSIONS
+from siphonwatch.detector.sketch.registers import add_saturating, bit, bottom, merge_bottom, narrow
+
+Array = npt.NDArray[Any]
+
+VERSION = 2  # of the wire form; raise it with every change of ROW or of a hash
+GENERATION = 7 * 24 * 3600  # seconds
+HOURS = GENERATION // 3600
+MINUTES = 16  # of the short ring that peaks of rate are read from
+
+TOKENS = 64  # tokens in one unit of the ring of tokens a minute: two bytes reach four million
+
+COUNTERS = (
+    "requests", "limited", "filtered", "asks", "follow_ups", "systems", "end_users", "tools", "tokens_out",
+    "log_in", "log_out", "log_ratio", "roomy", "one_token", "cold", "samples", "logprobs", "logit_bias",
+    "order_hour", "order_place", "order_hour_squared", "order_place_squared", "order_product",
+    "order_length", "order_length_squared", "order_length_product",
+    *(f"cue_{name}" for name in cues.FAMILY_NAMES),
+)  # fmt: skip
+COUNTER = {name: position for position, name in enumerate(COUNTERS)}
+
+# Maps that count distinct values: name -> bits. Sized so that what must be exact is (prompts against requests), and
+# what only needs "one, a few or many" is small.
+MAPS = {
+    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "habits": 64, "models": 32,
+}  # fmt: skip
+SAMPLED = 16  # one prompt hash in so many goes to ``prompts_sampled`` as well: it counts on where ``prompts`` is full
+
+# Samples by which accounts are linked: name -> values kept.
+SAMPLES = {
+    "address": 4, "block": 2, "payment": 2, "agent": 2, "habit": 3, "opening": 4, "ending": 3, "system": 2,
+}  # fmt: skip
+
+# Registers of the newest and the oldest: the greatest (time, model), time counted backwards for the oldest.
+MOMENTS = ("model_first", "model_last")
+# Rings over the last minutes: what an account's own limits are held against.
+RINGS = {"minutes": "<u2", "late": "<u2", "tokens": "<u2", "refused": "u1"}
+
+GENERATION_ROW = np.dtype(
+    [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (DIMENSIONS,)), ("hours", "u1", (HOURS,))]
+    + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in MAPS.items()]
+    + [(f"sample_{name}", "<u4", (keep,)) for name, keep in SAMPLES.items()]
+    + [(name, "<u8") for name in MOMENTS]
+)
+ROW = np.dtype(
+    [
+        ("generation", "<u4"),  # number of the newest generation, 0 in an empty row
+        ("minute", "<u4"),  # newest minute of the rings
+        ("created", "<u4"),  # the account's sign-up, seconds; 0 where unknown
+        ("rpm", "<u4"),  # the account's limits, 0 where unknown
+        ("tpm", "<u4"),
+        ("minutes", RINGS["minutes"], (MINUTES,)),  # requests in each of the last minutes
+        ("late", RINGS["late"], (MINUTES,)),  # those in the second half of the minute
+        ("tokens", RINGS["tokens"], (MINUTES,)),  # tokens in and out, in units of ``TOKENS``
+        ("refused", RINGS["refused"], (MINUTES,)),  # requests answered 429
+        ("slots", GENERATION_ROW, (2,)),  # generation g stands in slot g % 2
+    ]
+)
+
+
+class StateError(ValueError):
+    """Bytes that are not a row of this version."""
+
+
+def empty(count: int) -> Array:
+    """``count`` rows of accounts that have done nothing."""
+    return np.zeros(count, dtype=ROW)
+
+
+# ---------------------------------------------------------------------------------------------------- fold
+
+
+def _log(tokens: Array) -> Array:
+    """log2(1 + tokens) in sixteenths, so that sums are integers."""
+    result: Array = np.rint(16 * np.log2(1.0 + tokens)).astype(np.int64)
+    return result
+
+
+def asks(batch: RequestBatch) -> Array:
+    """Single questions that were answered: no earlier turn, nobody else's end user, not refused."""
+    result: Array = ~batch.follow_up & (batch.end_user == 0) & (batch.status < 400)
+    return result
+
+
+def _columns(batch: RequestBatch) -> Array:
+    """(N, len(COUNTERS)): what each request adds to the counters."""
+    ask = asks(batch)
+    hour, place = batch.time // 3_600_000 % HOURS, batch.text.initial.astype(np.int64)
+    log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
+    length = log_in // 4  # quarters of a bit: coarser, so that the sums of squares last for a week
+    values = {
+        "requests": np.ones(len(batch), np.int64),
+        "limited": batch.status == 429,
+        "filtered": batch.filtered,
+        "asks": ask,
+        "follow_ups": batch.follow_up,
+        "systems": batch.system != 0,
+        "end_users": batch.end_user != 0,
+        "tools": batch.tool_use,
+        "tokens_out": batch.tokens_out,
+        "log_in": log_in * ask,
+        "log_out": log_out * ask,
+        "log_ratio": np.maximum(log_out - log_in + 256, 0) * ask,
+        "roomy": batch.max_tokens >= 4096,
+        "one_token": (batch.max_tokens > 0) & (batch.max_tokens <= 2),
+        "cold": batch.temperature == 0.0,
+        "samples": batch.samples > 1,
+        "logprobs": batch.logprobs,
+        "logit_bias": batch.logit_bias,
+        # sums from which the correlation of time with alphabet and with length follows: a sorted list, worked off in order
+        "order_hour": hour * ask,
+        "order_place": place * ask,
+        "order_hour_squared": hour * hour * ask,
+        "order_place_squared": place * place * ask,
+        "order_product": hour * place * ask,
+        "order_length": length * ask,
+        "order_length_squared": length * length * ask,
+        "order_length_product": hour * length * ask,
+    }
+    values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
+    return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
+
+
+def _hashes(batch: RequestBatch) -> dict[str, Array]:
+    """Map name -> the hash each request puts there; 0 puts nothing."""
+    prompt = batch.text.prompt
+    return {
+        "prompts": prompt,
+        "prompts_sampled": np.where((prompt >> np.uint64(40)) % np.uint64(SAMPLED) == 0, prompt, np.uint64(0)),
+        "openings": batch.text.opening.astype(np.uint64),
+        "endings": batch.text.ending.astype(np.uint64),
+        "scaffolds": batch.text.opening.astype(np.uint64) << np.uint64(20) ^ batch.text.ending.astype(np.uint64),
+        "habits": batch.habit >> np.uint64(8),
+        "models": batch.model,
+    }
+
+
+def _sampled(batch: RequestBatch) -> dict[str, Array]:
+    """Sample name -> the 32-bit hash each request offers."""
+    wide = {
+        "address": batch.address, "block": batch.block, "payment": batch.payment, "agent": batch.agent,
+        "habit": batch.habit, "system": batch.system,
+    }  # fmt: skip
+    narrowed = {name: (hashes >> np.uint64(32)).astype(np.uint32) for name, hashes in wide.items()}
+    return narrowed | {"opening": batch.text.opening, "ending": batch.text.ending}
+
+
+def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
+    """Rows of ``rows`` owners from a batch; ``owner`` (N,) says whose each request is, in [0, rows)."""
+    state = empty(rows)
+    if not len(batch):
+        return state
+    second = batch.time // 1000
+    generation = second // GENERATION
+    newest = np.zeros(rows, np.int64)
+    np.maximum.at(newest, owner, generation)
+    state["generation"] = newest
+    for name in ("created", "rpm", "tpm"):
+        _maximum_at(state[name], owner, getattr(batch, name))
+    _fold_minutes(state, owner, second, batch)
+    columns, sampled, hashes, moments = _columns(batch), _sampled(batch), _hashes(batch), _moments(batch)
+    for age in (0, 1):
+        chosen = np.flatnonzero(generation == newest[owner] - age)
+        if len(chosen):
+            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled, moments)
+    return state
+
+
+def _maximum_at(target: Array, owner: Array, values: Array) -> None:
+    highest = np.zeros(len(target), np.int64)
+    np.maximum.at(highest, owner, values)
+    target[:] = narrow(highest, target.dtype)
+
+
+def _fold_minutes(state: Array, owner: Array, second: Array, batch: RequestBatch) -> None:
+    minute = second // 60
+    newest = np.zeros(len(state), np.int64)
+    np.maximum.at(newest, owner, minute)
+    state["minute"] = newest
+    live = np.flatnonzero(minute > newest[owner] - MINUTES)
+    cell, cells = owner[live] * MINUTES + minute[live] % MINUTES, len(state) * MINUTES
+    refused = batch.status[live] == 429
+    late = second[live] % 60 >= 30
+    counted = {
+        "minutes": np.bincount(cell, minlength=cells),
+        "late": np.bincount(cell[late], minlength=cells),
+        "tokens": np.bincount(cell, (batch.tokens_in + batch.tokens_out)[live] // TOKENS, cells).astype(np.int64),
+        "refused": np.bincount(cell[refused], minlength=cells),
+    }
+    for name, kind in RINGS.items():
+        state[name] = narrow(counted[name].reshape(-1, MINUTES), kind)
+
+
+def _moments(batch: RequestBatch) -> dict[str, Array]:
+    """(N,) uint64 of each of ``MOMENTS``: minute and 32 bits of the model's hash; 0 for a request that was refused."""
+    minute = (batch.time // 60_000).astype(np.uint64)
+    model = batch.model >> np.uint64(32)
+    answered = (batch.status < 400).astype(np.uint64)
+    first = ((np.uint64(2**32 - 1) - minute) << np.uint64(32)) | model
+    return {"model_first": first * answered, "model_last": ((minute << np.uint64(32)) | model) * answered}
+
+
+def _fold_generation(
+    state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
+    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array],
+) -> None:  # fmt: skip
+    """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
+    rows = len(state)
+    slot = (state["generation"].astype(np.int64) - age) % 2
+    part = np.zeros(rows, dtype=GENERATION_ROW)
+    order = np.argsort(owner, kind="stable")
+    first = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    present = owner[order][first]
+    part["counters"][present] = narrow(np.add.reduceat(columns[chosen][order], first, axis=0), np.uint32)
+    ask = asks(batch)[chosen]
+    content = batch.text.content[chosen].astype(np.int32) * ask[:, None]
+    part["content"][present] = np.add.reduceat(content[order], first, axis=0, dtype=np.int32)
+    hour = batch.time[chosen] // 3_600_000 % HOURS
+    counts = np.bincount(owner[ask] * HOURS + hour[ask], minlength=rows * HOURS).reshape(rows, HOURS)
+    part["hours"] = narrow(counts, np.uint8)
+    for name, bits in MAPS.items():
+        values = hashes[name][chosen]
+        byte, mask = bit(values, bits, shift=3)
+        mask[values == 0] = 0
+        flat = part[f"map_{name}"]
+        np.bitwise_or.at(flat, (owner, byte), mask)
+    for name, keep in SAMPLES.items():
+        part[f"sample_{name}"] = bottom(owner, sampled[name][chosen], rows, keep)
+    for name in MOMENTS:
+        np.maximum.at(part[name], owner, moments[name][chosen])
+    state["slots"][present, slot[present]] = part[present]
+
+
+# --------------------------------------------------------------------------------------------------- merge
+
+
+def advance(state: Array, generation: Array, minute: Array | None = None) -> Array:
+    """Copies of rows as they stand at event-time ``generation`` (N,); going back in time changes nothing."""
+    result = state.copy()
+    target = np.maximum(state["generation"], generation).astype(np.int64)
+    step = target - state["generation"]
+    rows = np.arange(len(state))
+    result["slots"][rows[step >= 2]] = 0
+    moved = rows[step == 1]
+    result["slots"][moved, target[moved] % 2] = 0
+    result["generation"] = target
+    if minute is not None:
+        result["minute"] = np.maximum(state["minute"], minute)
+        for name in RINGS:
+            result[name] = _ring_at(state, name, result["minute"])
+    return result
+
+
+def _ring_at(state: Array, name: str, minute: Array) -> Array:
+    """(N, MINUTES) a ring as it stands at ``minute`` (N,), which is not before its own."""
+    target = minute.astype(np.int64)
+    own = state["minute"].astype(np.int64)
+    if bool((target == own).all()):
+        ring: Array = state[name]
+        return ring
+    newest_there = minute_of_cell(target)
+    return np.where(newest_there > own[:, None], state[name].dtype.type(0), state[name])
+
+
+def minute_of_cell(minute: Array) -> Array:
+    """(N, MINUTES) the minute that each cell of a ring stands for when its newest minute is ``minute`` (N,)."""
+    result: Array = minute[:, None] - (minute[:, None] - np.arange(MINUTES)) % MINUTES
+    return result
+
+
+def merge(left: Array, right: Array) -> Array:
+    """Rows of the unions of two arrays of rows (N,), pairwise."""
+    generation = np.maximum(left["generation"], right["generation"])
+    minute = np.maximum(left["minute"], right["minute"])
+    result = advance(left, generation, minute)
+    other = right if bool((right["generation"] == generation).all()) else advance(right, generation)
+    for name in ("created", "rpm", "tpm"):
+        result[name] = np.maximum(result[name], other[name])
+    for name in RINGS:
+        result[name] = add_saturating(result[name], _ring_at(right, name, minute))
+    for slot in (0, 1):
+        present = np.flatnonzero(other["slots"]["counters"][:, slot, 0])  # an empty generation has nothing to add
+        if len(present):
+            result["slots"][present, slot] = _merge_generation(result["slots"][present, slot], other["slots"][present, slot])
+    return result
+
+
+def _merge_generation(mine: Array, theirs: Array) -> Array:
+    mine["counters"] = add_saturating(mine["counters"], theirs["counters"])
+    mine["content"] += theirs["content"]  # modulo 2**32, which is associative: 10**8 prompts do not wrap it
+    mine["hours"] = add_saturating(mine["hours"], theirs["hours"])
+    for name in MAPS:
+        mine[f"map_{name}"] |= theirs[f"map_{name}"]
+    for name in SAMPLES:
+        mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
+    for name in MOMENTS:
+        mine[name] = np.maximum(mine[name], theirs[name])
+    return mine
+
+
+def merge_all(state: Array) -> Array:
+    """One row (shape (1,)) of the union of all rows: a campaign is the merge of its accounts."""
+    if not len(state):
+        return empty(1)
+    while len(state) > 1:
+        half = len(state) // 2
+        merged = merge(state[:half], state[half : 2 * half])
+        state = np.concatenate([merged, state[2 * half :]])
+    return state.copy()
+
+
+# -------------------------------------------------------------------------------------------------- on the wire
+
+_PREFIX = bytes([0x53, VERSION])  # "S" and the version
+
+
+def to_bytes(state: Array) -> list[bytes]:
+    """Each row as ``1 + 1 + ROW.itemsize`` bytes: a mark, the version, the registers in little-endian order."""
+    data, size = np.ascontiguousarray(state).tobytes(), ROW.itemsize
+    return [_PREFIX + data[at : at + size] for at in range(0, len(data), size)]
+
+
+def from_bytes(values: list[bytes]) -> Array:
+    """The inverse of :func:`to_bytes`; ``StateError`` for another version or a wrong length."""
+    size = len(_PREFIX) + ROW.itemsize
+    for value in values:
+        if value[:1] != _PREFIX[:1]:
+            raise StateError("these bytes are not a siphonwatch account state; is the key prefix another program's?")
+        if value[1:2] != _PREFIX[1:]:
+            raise StateError(
+                f"account state of version {value[1] if len(value) > 1 else 'none'}, this siphonwatch reads version {VERSION}: "
+                "start with an empty --prefix, or run the version that wrote it"
+            )
+        if len(value) != size:
+            raise StateError(f"account state of {len(value)} bytes, expected {size}: the value was cut short")
+    return np.frombuffer(b"".join([value[2:] for value in values]), dtype=ROW).copy()

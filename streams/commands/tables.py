@@ -1,0 +1,221 @@
+"""What the commands print for a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.verdicts.campaign import TRAIT_WORDS, Campaign, tie_words
+from siphonwatch.detector.verdicts.limits import SIGNS
+from siphonwatch.streams.desk.reports import AccountReport
+from siphonwatch.streams.replay import run as replay
+from siphonwatch.streams.replay.check import Checked
+
+# a pipe or a file gets whole lines: a cut account id is of no use to anybody
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
+COLOURS = {"clear": "green", "watch": "yellow", "throttle": "dark_orange", "block": "red"}
+
+
+def _whole(name: str) -> Column:
+    """A column that is never cut."""
+    return Column(name, no_wrap=True, overflow="fold")
+
+
+def _level(word: str) -> str:
+    return f"[{COLOURS[word]}]{word}[/]"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[replay.Progress], None]]:
+    """A bar over ``total`` bytes with records, rate, flagged accounts and time left."""
+    columns = (
+        SpinnerColumn(), TextColumn("{task.fields[records]:>10,} records"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[rate]:>8,.0f}/s"), TextColumn("[red]{task.fields[flagged]} flagged[/]"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=total, records=0, rate=0.0, flagged=0)
+        seen: list[tuple[float, int]] = []
+
+        def update(at: replay.Progress) -> None:
+            now = bar.get_time()
+            seen.append((now, at.records))
+            begun = seen[max(0, len(seen) - 20)]
+            rate = (at.records - begun[1]) / max(now - begun[0], 1e-6) if len(seen) > 1 else 0.0
+            bar.update(task, completed=at.read, records=at.records, rate=rate, flagged=at.flagged)
+
+        yield update
+
+
+def replayed(result: replay.Replayed, count: int) -> None:
+    """The closing table of a replay."""
+    engine = result.engine
+    _accounts_table(engine, count)
+    _, records = engine.accounts.known()
+    flagged = int((records["flagged_at"] >= 0).sum())
+    console.print(
+        f"{result.records:,} records, {len(engine.accounts):,} accounts, [bold]{flagged} flagged[/], "
+        f"{len(engine.memory.campaigns)} campaigns"
+    )
+    for one in engine.memory.campaigns:
+        console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one.ties)}")
+    if result.duplicates:
+        console.print(f"{result.duplicates:,} second deliveries were not counted again")
+    if result.dead:
+        console.print("refused: " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(result.dead.items())))
+
+
+def _accounts_table(engine: Engine, count: int) -> None:
+    table = Table(
+        _whole("account"),
+        "level",
+        "score",
+        "flagged at",
+        "requests",
+        "at flag",
+        "campaign",
+        "why",
+        box=None,
+        pad_edge=False,
+    )
+    for _, row in zip(range(count), replay.rows(engine), strict=False):
+        verdict = engine.verdicts.get(row["account_id"])
+        why = "\n".join(reason.text for reason in verdict.reasons[:2]) if verdict else ""
+        table.add_row(
+            row["account_id"], _level(row["level"]), f"{float(row['score']):.3f}", row["flagged_at"][:16].replace("T", " "),
+            f"{int(row['requests']):,}", row["requests_at_flag"], row["campaign"], why,
+        )  # fmt: skip
+    console.print(table)
+
+
+def account(report: AccountReport, decisions: list[Decision]) -> None:
+    """One account beside the population."""
+    console.print(
+        f"[bold]{report.account}[/]  {_level(report.level)}  score {report.score:.3f}" + ("  on the allow list" if report.allowed else "")
+    )
+    flagged = f"flagged {report.flagged_at}" if report.flagged_at else "never flagged"
+    console.print(
+        f"{report.requests:,} requests, {report.tokens_out:,} tokens of answers; {flagged}"
+        + (f"; member of {report.campaign}" if report.campaign else "")
+    )
+    console.print("\n[bold]why, as it stands now[/]")
+    for reason in report.reasons:
+        console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
+    if report.verdict:
+        console.print(f"\n[bold]why it became {report.verdict.level}, {_day(report.verdict.at)}[/]")
+        for reason in report.verdict.reasons:
+            console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
+    for text in report.limits:
+        console.print(f"  it {text}  [dim]rate limits[/]")
+    table = Table("feature", "account", "median", "99th percentile", "unit", "weight", **PLAIN)
+    for line in report.features:
+        table.add_row(line.name, line.value, line.median, line.p99, line.unit, f"{line.weight:+.2f}")
+    console.print()
+    console.print(table)
+    if decisions_table := decisions:
+        console.print("\n[bold]decided[/]")
+        _decisions(decisions_table)
+
+
+def top(reports: list[AccountReport]) -> None:
+    """The worst accounts."""
+    table = Table(
+        _whole("account"),
+        "level",
+        "score",
+        "flagged at",
+        "requests",
+        "tokens out",
+        "campaign",
+        "why",
+        box=None,
+        pad_edge=False,
+    )
+    for one in reports:
+        why = one.verdict.reasons[0].text if one.verdict and one.verdict.reasons else ""
+        table.add_row(
+            one.account,
+            _level(one.level),
+            f"{one.score:.3f}",
+            one.flagged_at[:16].replace("T", " "),
+            f"{one.requests:,}",
+            f"{one.tokens_out:,}",
+            one.campaign,
+            why,
+        )
+    console.print(table)
+
+
+def campaigns(found: list[Campaign]) -> None:
+    """All campaigns."""
+    if not found:
+        console.print("no campaigns found yet")
+        return
+    table = Table("campaign", "accounts", "requests", "tokens out", "since", "tied by", **PLAIN)
+    for one in found:
+        table.add_row(
+            one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", _day(one.since / 1000), tie_words(one.ties)
+        )
+    console.print(table)
+
+
+def campaign(one: Campaign) -> None:
+    """One campaign."""
+    console.print(f"[bold]{one.name}[/]: {len(one.members)} accounts since {_day(one.since / 1000)}, evidence {one.evidence:.2f}")
+    console.print(f"{one.requests:,} requests, {one.tokens_out:,} tokens of answers taken")
+    console.print("\n[bold]what ties them[/] (mean log-odds against chance, pair by pair)")
+    for trait, weight in one.ties.items():
+        console.print(f"  {weight:5.2f}  {TRAIT_WORDS[trait]}")
+    for sign in np.flatnonzero(one.limit_counts).tolist():
+        count, peak = one.limit_counts[sign], one.limit_peaks[sign]
+        console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")
+    console.print("\n[bold]members[/]")
+    console.print("  " + "  ".join(one.members), soft_wrap=True)
+
+
+def decisions(found: list[Decision]) -> None:
+    """Decisions and allow-list entries."""
+    if not found:
+        console.print("nothing decided yet")
+        return
+    _decisions(found)
+
+
+def _decisions(found: list[Decision]) -> None:
+    table = Table("id", "when", "subject", "decision", "by", "note", **PLAIN)
+    for one in found:
+        said = {True: "harvest", False: "benign", None: "allowed"}[one.harvest]
+        until = f" until {_day(one.allow_until)}" if one.allow_until else ""
+        table.add_row(one.id, _day(one.at), one.subject, said + until, one.analyst, one.note)
+    console.print(table)
+
+
+def checked(found: Checked, never: tuple[str, ...]) -> None:
+    """How a log is read."""
+    console.print(
+        f"{found.records:,} records: [bold]{found.requests:,} requests[/] of {len(found.accounts):,} accounts, "
+        f"{found.skipped:,} of something else, {sum(map(len, found.refused.values())):,} refused"
+    )
+    for (reason, detail), places in sorted(found.refused.items(), key=lambda pair: -len(pair[1]))[:10]:
+        console.print(f"  [red]{reason}[/] {len(places):,} times, first record {places[0]}: {detail}", markup=True)
+    if found.requests:
+        console.print("models    " + ", ".join(f"{model} {count:,}" for model, count in found.models.most_common(8)))
+        console.print("statuses  " + ", ".join(f"{status} {count:,}" for status, count in found.statuses.most_common(8)))
+        missing, off = found.seen.not_logged, found.seen.features_off
+        console.print("missing   " + (", ".join(missing) if missing else "nothing"))
+        console.print("off       " + (f"{len(off)} features: {', '.join(off)}" if off else "no feature"))
+    if never:
+        console.print("this format never holds " + ", ".join(never))

@@ -1,0 +1,1 @@
+"""What every program of this package needs: settings, errors, logs, metrics, signals."""

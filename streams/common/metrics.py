@@ -1,0 +1,113 @@
+"""Prometheus metrics. Label values come from fixed sets or are partition numbers; no account ever is one."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.streams.formats.base import DEAD_REASONS
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DECISION_SECONDS = (0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005)
+
+
+def program_version() -> str:
+    """The installed version."""
+    try:
+        return version("siphonwatch")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Metrics:
+    """All metrics of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.build = Info("siphonwatch_build", "What is running.", registry=r)
+        self.build.info({"version": program_version()})
+        self.records = Counter("siphonwatch_records", "Records read.", registry=r)
+        self.requests = Counter("siphonwatch_requests", "Requests counted.", registry=r)
+        self.duplicates = Counter("siphonwatch_duplicates", "Second deliveries, not counted again.", registry=r)
+        self.late = Counter("siphonwatch_late_events", "Requests judged with a later tick than their own.", registry=r)
+        self.dead = Counter("siphonwatch_dead_letters", "Records refused, by reason.", ["reason"], registry=r)
+        self.lag = Gauge("siphonwatch_lag_records", "Records not yet read, by partition.", ["partition"], registry=r)
+        self.batch = Histogram("siphonwatch_batch_seconds", "Time for one batch, by step.", ["step"], buckets=SECONDS, registry=r)
+        self.judging = Histogram("siphonwatch_judging_seconds", "Time for one step of judging.", buckets=SECONDS, registry=r)
+        self.ticks = Counter("siphonwatch_ticks", "Event-time ticks judged.", registry=r)
+        self.verdict_time = Gauge("siphonwatch_verdict_event_time_seconds", "Event time of the newest judging.", registry=r)
+        self.verdict_wall = Gauge("siphonwatch_verdict_wall_time_seconds", "Wall time of the newest judging.", registry=r)
+        self.accounts = Gauge("siphonwatch_accounts", "Accounts known, by level.", ["level"], registry=r)
+        self.changes = Counter("siphonwatch_verdict_changes", "Verdicts changed, by the new level.", ["level"], registry=r)
+        self.flagged = Counter("siphonwatch_accounts_flagged", "Accounts whose level reached throttle or block from below.", registry=r)
+        self.campaigns = Gauge("siphonwatch_campaigns", "Campaigns known.", registry=r)
+        self.new_campaigns = Counter("siphonwatch_campaigns_found", "Campaigns found.", registry=r)
+        self.height = Gauge("siphonwatch_flag_height", "Evidence (log-odds) at which accounts are flagged.", registry=r)
+        self.drift = Gauge("siphonwatch_population_drifting", "1 while the population's evidence drifts.", registry=r)
+        self.waiting = Counter("siphonwatch_waits", "Pauses because something was away, by what.", ["what"], registry=r)
+        self.ready = Gauge("siphonwatch_ready", "1 while records are read and written.", registry=r)
+        self.leads = Gauge("siphonwatch_judge", "1 where this worker judges.", registry=r)
+        self.store_bytes = Gauge("siphonwatch_store_bytes", "Memory used by the store.", registry=r)
+        self.skipped = Counter("siphonwatch_records_skipped", "Records of something else than a request to a model.", registry=r)
+        self.features_off = Gauge("siphonwatch_features_off", "Features that the log does not hold what it takes for.", registry=r)
+        self.findings = Counter("siphonwatch_findings", "Findings, by kind.", ["kind"], registry=r)
+        self.webhook_lost = Counter("siphonwatch_webhook_findings_lost", "Findings that a webhook did not take.", registry=r)
+        for kind in ("account", "campaign", "limits"):
+            self.findings.labels(kind)
+        for reason in DEAD_REASONS:
+            self.dead.labels(reason)
+        for what in ("broker", "store"):
+            self.waiting.labels(what)
+        for level in Level:
+            self.accounts.labels(level.word)
+            self.changes.labels(level.word)
+
+    def not_judging(self) -> None:
+        """Show nothing that another worker's judging makes untrue."""
+        self.leads.set(0)
+        self.campaigns.set(0)
+        for level in Level:
+            self.accounts.labels(level.word).set(0)
+
+
+class SidecarMetrics:
+    """All metrics of one sidecar."""
+
+    def __init__(self) -> None:
+        self.registry = r = CollectorRegistry()
+        self.build = Info("siphonwatch_build", "What is running.", registry=r)
+        self.build.info({"version": program_version()})
+        self.decisions = Counter(
+            "siphonwatch_decisions",
+            "Decisions, by what was decided and why.",
+            ["decision", "why"],
+            registry=r,
+        )
+        self.seconds = Histogram("siphonwatch_decision_seconds", "Time for one decision.", buckets=DECISION_SECONDS, registry=r)
+        self.refused = Counter("siphonwatch_sidecar_requests_refused", "Requests refused without a decision, by why.", ["why"], registry=r)
+        self.age = Gauge("siphonwatch_knowledge_age_seconds", "Since the store last answered.", registry=r)
+        self.known = Gauge("siphonwatch_knowledge_accounts", "Accounts known not to be clear.", registry=r)
+        self.dry_run = Gauge("siphonwatch_dry_run", "1 where decisions are only counted.", registry=r)
+        for why in ("unauthorised", "too_large", "pace"):
+            self.refused.labels(why)
+        self._children = {
+            pair: self.decisions.labels(*pair)
+            for pair in (
+                ("allow", "clear"), ("allow", "watch"), ("allow", "within_limit"), ("allow", "stale"), ("allow", "no_account"),
+                ("throttle", "throttled"), ("block", "blocked"), ("unavailable", "stale"),
+            )
+        }  # fmt: skip
+
+    def follow(self, knowledge: Any, dry_run: bool) -> None:
+        """Read the gauges from ``knowledge`` whenever they are scraped."""
+        self.age.set_function(lambda: min(knowledge.age, 1e9))
+        self.known.set_function(lambda: knowledge.accounts)
+        self.dry_run.set(dry_run)
+
+    def decided(self, decision: str, why: str, seconds: float) -> None:
+        """Count one decision."""
+        self._children[decision, why].inc()
+        self.seconds.observe(seconds)

@@ -1,0 +1,1 @@
+"""What a person asks of a live store, and what a person decides."""

@@ -1,0 +1,127 @@
+"""Answers for a person: one account beside the population, the worst accounts, campaigns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from siphonwatch.detector.judging.accounts import NEVER, RECORD
+from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.scoring.features import FEATURES, matrix
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.scoring.population import Summary
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.verdicts.account import Level, Reason, Verdict, number, probability, reasons
+from siphonwatch.detector.verdicts.campaign import Campaign
+from siphonwatch.detector.verdicts.limit_habits import own_reasons
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.formats.privacy import PSEUDONYM, pseudonym
+from siphonwatch.streams.replay.run import rfc3339
+from siphonwatch.streams.stores import snapshot
+from siphonwatch.streams.stores.base import Store
+
+READ_AS = {"bits": "times", "youth": "since sign-up"}  # units as people read them
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLine:
+    """One feature of an account beside the population, ready to print."""
+
+    name: str
+    unit: str
+    value: str
+    median: str
+    p99: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """All that is known of one account."""
+
+    account: str
+    level: str
+    score: float
+    flagged_at: str
+    requests: int
+    tokens_out: int
+    campaign: str
+    allowed: bool
+    features: list[FeatureLine]
+    verdict: Verdict | None
+    reasons: list[Reason]  # of the account itself, as it stands now
+    inputs: dict[str, float]
+    limits: list[str]  # how it stands to its rate limits, in words; empty where it never came near them
+
+
+class Desk:
+    """Reads a live store for a person; writes nothing to it."""
+
+    def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str = "") -> None:
+        self._store, self._key = store, account_key
+        memory = store.memory()
+        self.memory = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
+        self.engine = Engine(prior, settings, self.memory)
+        self.engine.teach(store.decisions(), 0)
+
+    @property
+    def summary(self) -> Summary:
+        """The population that verdicts are given by now."""
+        return self.engine.summary
+
+    def named(self, account: str) -> str:
+        """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
+        return pseudonym(account, self._key) if self._key and not account.startswith(PSEUDONYM) else account
+
+    def account(self, account: str) -> AccountReport:
+        """One account; ``UsageError`` where it is not known."""
+        account = self.named(account)
+        value = self._store.account(account)
+        if value is None:
+            raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
+        row, record = _split(value)
+        found = matrix(self.engine.view(row))
+        features, over, summary = found[0], self.engine.over_median(found)[0], self.summary
+        lines = []
+        for at, one in enumerate(FEATURES):
+            shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
+            lines.append(FeatureLine(one.name, READ_AS.get(one.unit, one.unit), shown, median, p99, float(over[at])))
+        flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
+        return AccountReport(
+            account=account,
+            level=Level(int(record["level"])).word,
+            score=probability(float(record["evidence"])),
+            flagged_at=rfc3339(None if flagged == NEVER else flagged / 1000),
+            requests=int(record["requests"]),
+            tokens_out=int(record["tokens_out"]),
+            campaign=f"campaign-{campaign}" if campaign else "",
+            allowed=bool(record["allowed"]),
+            features=sorted(lines, key=lambda line: -line.weight),
+            verdict=self._store.verdict(account),
+            reasons=reasons(features, over, summary),
+            inputs=self.engine.model.inputs(features.tolist(), summary),
+            limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
+        )
+
+    def top(self, count: int) -> list[AccountReport]:
+        """The accounts of strongest evidence."""
+        return [self.account(account) for account in self._store.top(count)]
+
+    def campaign(self, name: str) -> Campaign:
+        """One campaign by its name; ``UsageError`` where it is not known."""
+        for one in self.memory.campaigns:
+            if name in (one.name, str(one.number)):
+                return one
+        known = ", ".join(one.name for one in self.memory.campaigns) or "none yet"
+        raise UsageError(f"no campaign {name}; known are: {known}")
+
+    def campaign_inputs(self, campaign: Campaign) -> dict[str, float]:
+        """What the model sees of a campaign's merged state."""
+        return self.engine.model.inputs(campaign.features, self.summary)
+
+
+def _split(value: bytes) -> tuple[np.ndarray, np.ndarray]:
+    row = state.from_bytes([value[: snapshot.STATE_BYTES]])
+    return row, np.frombuffer(value[snapshot.STATE_BYTES :], dtype=RECORD)[0]

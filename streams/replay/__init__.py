@@ -1,0 +1,1 @@
+"""Old logs through the very same detector, in event time."""

@@ -1,0 +1,101 @@
+"""The engine's memory and accounts as bytes, for a store to keep."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from siphonwatch.detector.judging.accounts import RECORD
+from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.scoring.features import NAMES
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.scoring.population import BINS, Population
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.quantities import CLASSES
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.detector.verdicts.campaign import Campaign
+from siphonwatch.streams.common.errors import UsageError
+
+STATE_BYTES = 2 + state.ROW.itemsize
+
+
+class _Stored(msgspec.Struct):
+    """The wire form of :class:`siphonwatch.detector.judging.engine.Memory`."""
+
+    version: int
+    settings: str
+    closed: int
+    epoch: int
+    height: float
+    population: bytes
+    content: bytes
+    campaigns: list[Campaign]
+    next_campaign: int
+    history: list[float]
+    drifting: bool
+    begun: int
+    models: dict[int, int]
+    released: list[int]
+
+
+def pack_memory(engine: Engine) -> bytes:
+    """Everything an engine knows beside its accounts."""
+    memory = engine.memory
+    return msgspec.msgpack.encode(
+        _Stored(
+            state.VERSION,
+            repr(engine.settings),
+            memory.closed,
+            memory.epoch,
+            memory.height,
+            memory.population.counts.astype("<i8").tobytes(),
+            memory.population.content.astype("<i8").tobytes(),
+            memory.campaigns,
+            memory.next_campaign,
+            memory.history,
+            memory.drifting,
+            memory.begun,
+            memory.models,
+            memory.released,
+        )
+    )
+
+
+def unpack_memory(value: bytes, settings: Settings) -> Memory:
+    """The inverse of :func:`pack_memory`; ``UsageError`` where it was written under other settings."""
+    stored = msgspec.msgpack.decode(value, type=_Stored)
+    if stored.version != state.VERSION or stored.settings != repr(settings):
+        raise UsageError(
+            "the store was written with other detection settings or by another version: go back to those, "
+            "or start afresh with another --prefix and read the topic again"
+        )
+    counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
+    content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
+    return Memory(
+        stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
+        stored.history, stored.drifting, stored.begun, stored.models,
+        stored.released,
+    )  # fmt: skip
+
+
+def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes, float]]:
+    """(account, state and record, evidence) of each account."""
+    position = engine.accounts.positions(accounts)
+    rows, records = state.to_bytes(engine.accounts.rows[position]), engine.accounts.records[position]
+    return [
+        (account, row + record.tobytes(), float(record["evidence"])) for account, row, record in zip(accounts, rows, records, strict=True)
+    ]
+
+
+def restore(
+    prior: Prior, settings: Settings, memory: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]
+) -> Engine:
+    """An engine as it was when its memory and accounts were packed."""
+    engine = Engine(prior, settings, unpack_memory(memory, settings) if memory else None)
+    if accounts:
+        rows = state.from_bytes([value[:STATE_BYTES] for value in values])
+        records = np.frombuffer(b"".join(value[STATE_BYTES:] for value in values), dtype=RECORD)
+        engine.accounts.put(accounts, rows, records)
+    engine.verdicts = dict(verdicts)
+    return engine

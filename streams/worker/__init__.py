@@ -1,0 +1,1 @@
+"""The live worker: poll, decode, fold, commit; and, in one worker of the group, judge."""

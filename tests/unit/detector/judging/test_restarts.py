@@ -1,0 +1,38 @@
+"""An engine that is stored and restored after every tick says what one says that never was."""
+
+from __future__ import annotations
+
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import epoch_ms
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.simulate import World, simulate
+from siphonwatch.detector.sketch.panes import Panes
+from siphonwatch.detector.verdicts.finding import Finding
+from siphonwatch.streams.common import prior
+from siphonwatch.streams.stores import snapshot
+
+WORLD = World(accounts=150, days=1.2, prevalence=0.15, seed=13, harvests=("reasoning", "pivot", "hydra"))
+
+
+def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]], bytes]:
+    requests = simulate(WORLD).requests
+    panes, engine, found = Panes(DEFAULT), Engine(prior.load()), []
+    for start in range(0, len(requests), 500):
+        part = requests[start : start + 500]
+        panes.add(batch(part, [epoch_ms(each.timestamp) for each in part]))
+        for tick, pane in panes.seal(panes.watermark - 1):
+            found += engine.close(tick, [pane])
+            if restarting:
+                packed = snapshot.pack_accounts(engine, engine.accounts.ids)
+                names, values = [name for name, _, _ in packed], [value for _, value, _ in packed]
+                engine = snapshot.restore(prior.load(), DEFAULT, snapshot.pack_memory(engine), names, values, engine.verdicts)
+    return found, sorted(snapshot.pack_accounts(engine, engine.accounts.ids)), snapshot.pack_memory(engine)
+
+
+def test_restarts_change_nothing() -> None:
+    whole, broken = told(False), told(True)
+    assert whole[0] == broken[0]
+    assert whole[1] == broken[1]
+    assert whole[2] == broken[2]
+    assert any(type(one).__name__ == "CampaignVerdict" for one in whole[0])

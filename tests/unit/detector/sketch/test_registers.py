@@ -1,0 +1,33 @@
+"""Registers count well enough."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from siphonwatch.detector.sketch import registers
+
+hashes = np.random.Generator(np.random.PCG64(1)).integers(1, 2**63, 4000, dtype=np.uint64)
+
+
+@pytest.mark.parametrize("distinct", [1, 10, 100, 500, 1500])
+def test_linear_counting_is_within_a_few_percent(distinct: int) -> None:
+    maps = np.zeros((1, 128), np.uint8)
+    byte, mask = registers.bit(np.repeat(hashes[:distinct], 3), 1024, shift=3)
+    np.bitwise_or.at(maps, (np.zeros(len(byte), int), byte), mask)
+    assert registers.cardinality(maps)[0] == pytest.approx(distinct, rel=0.08, abs=1)
+
+
+def test_a_full_map_answers_its_largest_value() -> None:
+    assert registers.cardinality(np.full((1, 16), 255, np.uint8))[0] == pytest.approx(128 * np.log(128))
+
+
+def test_bottom_k_keeps_the_smallest_distinct_values() -> None:
+    owner = np.array([0, 0, 0, 0, 1, 1])
+    kept = registers.bottom(owner, np.array([9, 3, 3, 7, 0, 5], np.uint32), 3, 2)
+    assert kept.tolist() == [[3, 7], [5, 0], [0, 0]]
+    assert registers.merge_bottom(kept[:1], np.array([[5, 9]], np.uint32)).tolist() == [[3, 5]]
+    assert registers.merge_bottom(kept[:1], np.array([[3, 0]], np.uint32)).tolist() == [[3, 7]]
+
+
+def test_sums_saturate() -> None:
+    assert registers.add_saturating(np.array([250], np.uint8), np.array([10], np.uint8)).tolist() == [255]

@@ -1,0 +1,107 @@
+"""A hydra is found as one; who only shares an office, a library or a system prompt is not pulled in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Message, Request, epoch_ms
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.simulate import Label, World, simulate
+from siphonwatch.detector.verdicts.campaign import CampaignVerdict
+from siphonwatch.detector.verdicts.finding import decode, encode
+from siphonwatch.streams.common import prior
+
+from tests.quality.figures import run
+
+
+def judged(world: World, change: object = None) -> tuple[Engine, dict[str, Label]]:
+    traffic = simulate(world)
+    if change is not None:
+        for request in traffic.requests:
+            change(request, traffic.labels[request.account_id])  # type: ignore[operator]
+    return run(traffic.requests, prior.load()), traffic.labels
+
+
+def members(engine: Engine, labels: dict[str, Label]) -> list[Counter[str]]:
+    return [Counter(labels[account].label for account in one.members) for one in engine.memory.campaigns]
+
+
+HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=3, harvests=("hydra",))
+INNOCENT = World(accounts=700, days=2.0, prevalence=0.0, seed=8)
+
+
+def test_a_hydra_is_one_campaign_and_its_members_inherit() -> None:
+    engine, labels = judged(HYDRA)
+    found = members(engine, labels)
+    assert any(group["harvest"] >= 6 for group in found)
+    assert sum(group["benign"] for group in found) <= 2
+    largest = max(engine.memory.campaigns, key=lambda one: len(one.members))
+    assert largest.ties
+    assert largest.tokens_out > 0
+    levels = Counter(engine.verdicts[account].level if account in engine.verdicts else "clear" for account in largest.members)
+    assert levels["throttle"] + levels["block"] >= 0.9 * len(largest.members)
+
+
+def shared_office(request: Request, _: Label) -> None:
+    request.source_ip, request.payment_fingerprint, request.organization_id = "192.0.2.7", "pm_office", "org_office"
+
+
+def popular_library(request: Request, _: Label) -> None:
+    request.user_agent = "popular-library/1.0"
+
+
+def common_system_prompt(request: Request, _: Label) -> None:
+    if request.messages and request.messages[0].role != "system":
+        request.messages.insert(0, Message("system", "You are a helpful assistant."))
+
+
+@pytest.mark.parametrize("change", [shared_office, popular_library, common_system_prompt])
+def test_innocents_that_share_something_are_not_pulled_in(change: object) -> None:
+    engine, labels = judged(INNOCENT, change)
+    pulled = {account for one in engine.memory.campaigns for account in one.members}
+    assert len(pulled) <= 3, Counter(labels[account].kind for account in pulled)
+
+
+def test_an_innocent_behind_a_hydras_address_is_not_pulled_in() -> None:
+    traffic = simulate(HYDRA)
+    hydra = [account for account, label in traffic.labels.items() if label.label == "harvest"]
+    address = next(request.source_ip for request in traffic.requests if request.account_id == hydra[0])
+    asks = Counter(request.account_id for request in traffic.requests)
+    talkers = [account for account, label in traffic.labels.items() if label.kind == "person" and asks[account] >= 15][:10]
+    for request in traffic.requests:
+        if request.account_id in talkers:
+            request.source_ip = address
+    engine = run(traffic.requests, prior.load())
+    pulled = {account for one in engine.memory.campaigns for account in one.members}
+    assert len(pulled & set(talkers)) <= 1
+
+
+def test_a_campaign_is_a_finding_of_its_own_with_members_ties_and_reasons() -> None:
+    traffic = simulate(HYDRA)
+    engine, told = Engine(prior.load()), []
+    for start in range(0, len(traffic.requests), 8192):
+        part = traffic.requests[start : start + 8192]
+        told += engine.process(batch(part, [epoch_ms(each.timestamp) for each in part]))[1]
+    found = [one for one in told if isinstance(one, CampaignVerdict)]
+    assert found
+    for one in found:
+        assert one.size == len(one.members) >= 3
+        assert one.level in ("throttle", "block")
+        assert one.tied_by != "nothing rare"
+        assert 3 <= len(one.reasons) <= 5
+        assert one.tokens_out > 0
+        assert decode(encode(one)) == one
+    sizes = [one.size for one in found if one.campaign == found[0].campaign and one.level == one.previous]
+    assert sizes == sorted(sizes), "a campaign is told of again only when it has grown"
+
+
+def test_users_of_a_popular_template_are_a_crowd_and_not_a_campaign() -> None:
+    """A world in which 110 graders with one template were once a campaign by their number alone."""
+    traffic = simulate(World(2000, 3.0, 0.02, 901, variety=1.3))
+    engine = run(traffic.requests, prior.load(), replace(DEFAULT, link_reach=2.0))
+    pulled = [account for one in engine.memory.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
+    assert len(pulled) <= 3
