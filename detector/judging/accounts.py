@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.verdicts import limits
+from siphonwatch.detector.verdicts.account import Level, probability
+from siphonwatch.detector.verdicts.campaign import campaign_name
 
 Array = npt.NDArray[Any]
 
@@ -34,6 +37,41 @@ RECORD = np.dtype(
         ("limit_peaks", "<u4", (limits.OWN,)),
     ]
 )
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """How one account stands: the one way from a record to what is told, written and shown."""
+
+    account_id: str
+    level: str
+    score: float  # strongest evidence as a probability, [0, 1]
+    evidence: float  # the same in natural-log odds
+    flagged_at: float | None  # event time at which the level first reached throttle, epoch seconds
+    requests: int
+    requests_at_flag: int | None
+    tokens_out: int
+    tokens_out_at_flag: int | None
+    campaign: str | None
+    allowed: bool  # on an analyst's allow list
+
+
+def facts(account: str, record: Any) -> Facts:
+    """The facts of ``account`` from its record (one element of dtype ``RECORD``)."""
+    flagged, number, evidence = int(record["flagged_at"]), int(record["campaign"]), float(record["evidence"])
+    ever = flagged != NEVER
+    return Facts(
+        account_id=account,
+        level=Level(int(record["level"])).word,
+        score=probability(evidence),
+        evidence=evidence,
+        flagged_at=flagged / 1000 if ever else None,
+        requests=int(record["requests"]),
+        requests_at_flag=int(record["requests_at_flag"]) if ever else None,
+        tokens_out=int(record["tokens_out"]),
+        tokens_out_at_flag=int(record["tokens_out_at_flag"]) if ever else None,
+        campaign=campaign_name(number) if number else None,
+        allowed=bool(record["allowed"]),
+    )
 
 
 class Accounts:

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts
+from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts, facts
 from siphonwatch.detector.judging.context import Memory
-from siphonwatch.detector.learning.rulings import Decision, Teaching
+from siphonwatch.detector.learning.rulings import Ruling, Teaching
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.scoring import drift
 from siphonwatch.detector.scoring.features import matrix, off
@@ -70,8 +70,16 @@ class Engine:
 
     def process(self, batch: RequestBatch) -> tuple[Added, list[Finding]]:
         """Fold a batch and judge every tick that it completes."""
-        added = self._own.add(batch)
-        return added, self._close_to(self._own.watermark - 1)
+        added = self.fold(batch)
+        return added, self.judge_due()
+
+    def fold(self, batch: RequestBatch) -> Added:
+        """Fold a batch into the log's open panes."""
+        return self._own.add(batch)
+
+    def judge_due(self) -> list[Finding]:
+        """Judge every tick that the log's own order has passed."""
+        return self._close_to(self._own.watermark - 1)
 
     def finish(self) -> list[Finding]:
         """Judge what is left at the end of a log."""
@@ -203,24 +211,21 @@ class Engine:
 
     def describe(self, position: int, previous: Level, at: int, tick: int, found: list[Reason]) -> Verdict:
         """The verdict on the account at ``position``."""
-        record = self.accounts.records[position]
-        flagged = int(record["flagged_at"])
-        number = int(record["campaign"])
-        evidence = float(record["evidence"])
+        known = facts(self.accounts.ids[position], self.accounts.records[position])
         return Verdict(
-            account_id=self.accounts.ids[position],
-            level=Level(int(record["level"])).word,
+            account_id=known.account_id,
+            level=known.level,
             previous=previous.word,
-            score=verdict.probability(evidence),
-            evidence=round(evidence, 4),
+            score=known.score,
+            evidence=round(known.evidence, 4),
             at=at / 1000,
             tick=tick,
-            flagged_at=None if flagged == NEVER else flagged / 1000,
-            requests=int(record["requests"]),
-            requests_at_flag=None if flagged == NEVER else int(record["requests_at_flag"]),
-            tokens_out=int(record["tokens_out"]),
-            tokens_out_at_flag=None if flagged == NEVER else int(record["tokens_out_at_flag"]),
-            campaign=f"campaign-{number}" if number else None,
+            flagged_at=known.flagged_at,
+            requests=known.requests,
+            requests_at_flag=known.requests_at_flag,
+            tokens_out=known.tokens_out,
+            tokens_out_at_flag=known.tokens_out_at_flag,
+            campaign=known.campaign,
             reasons=found,
             features_off=off(View(self.accounts.rows[position : position + 1]))[0],
         )
@@ -360,10 +365,10 @@ class Engine:
 
     # ---------------------------------------------------------------------------------------------- teaching
 
-    def teach(self, decisions: list[Decision], now: int) -> None:
-        """Apply analysts' decisions: all that stand, so that one taken back is gone without a trace."""
-        self.teaching.apply(decisions)
-        self._allowed = {account for one in decisions for account in one.accounts if one.allows(now)}
+    def teach(self, rulings: list[Ruling], now: int) -> None:
+        """Apply analysts' rulings: all that stand, so that one taken back is gone without a trace."""
+        self.teaching.apply(rulings)
+        self._allowed = {account for ruling in rulings for account in ruling.accounts if ruling.allows(now)}
         _, records = self.accounts.known()
         wanted = np.array([account in self._allowed for account in self.accounts.ids], dtype=np.uint8)
         for position in np.flatnonzero(records["allowed"] != wanted).tolist():

@@ -1,4 +1,4 @@
-"""What analysts teach: decisions that move the model, and an allow list. Every decision can be listed and taken back."""
+"""What analysts teach: rulings that move the model, and an allow list. Every ruling can be listed and taken back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from siphonwatch.detector.scoring.features import NAMES
 from siphonwatch.detector.scoring.model import Model, Prior
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Ruling(msgspec.Struct, frozen=True):
     """One analyst's word on an account or a campaign."""
 
     id: str
@@ -17,7 +17,7 @@ class Decision(msgspec.Struct, frozen=True):
     analyst: str
     at: float  # wall clock, epoch seconds
     note: str = ""
-    inputs: dict[str, float] = {}  # the model's inputs when the decision was taken: of the account, or the campaign merged
+    inputs: dict[str, float] = {}  # the model's inputs when the ruling was given: of the account, or the campaign merged
     allow_until: float | None = None  # event time, epoch seconds
 
     def allows(self, now_ms: int) -> bool:
@@ -26,23 +26,23 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Teaching:
-    """The prior, moved by the decisions that stand."""
+    """The prior, moved by the rulings that stand."""
 
     def __init__(self, prior: Prior) -> None:
         self.prior = prior
         self.model = Model(prior)
         self.applied: tuple[str, ...] = ()
 
-    def apply(self, decisions: list[Decision]) -> None:
-        """Learn from ``decisions`` in their order, from the prior on, whenever the list has changed.
+    def apply(self, rulings: list[Ruling]) -> None:
+        """Learn from ``rulings`` in their order, from the prior on, whenever the list has changed.
 
-        A decision taken back is simply not in the list: nothing of it stays in the weights.
+        A ruling taken back is simply not in the list: nothing of it stays in the weights.
         """
-        wanted = tuple(one.id for one in decisions)
+        wanted = tuple(ruling.id for ruling in rulings)
         if wanted == self.applied:
             return
         model = Model(self.prior)
-        for one in decisions:
-            if one.harvest is not None and one.inputs:
-                model.learn_one({name: one.inputs.get(name, 0.0) for name in NAMES}, one.harvest)
+        for ruling in rulings:
+            if ruling.harvest is not None and ruling.inputs:
+                model.learn_one({name: ruling.inputs.get(name, 0.0) for name in NAMES}, ruling.harvest)
         self.model, self.applied = model, wanted

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from msgspec.structs import astuple
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
 from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
@@ -78,6 +77,8 @@ def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
     if timestamps and isinstance(timestamps[0], str):
         if not all(isinstance(stamp, str) and stamp[:1].isdigit() for stamp in timestamps):
             raise ValueError("not every timestamp begins with a year")
+        import pandas as pd
+
         nanoseconds: Array = pd.to_datetime(list(timestamps), utc=True, format="ISO8601").as_unit("ns").asi8
         return nanoseconds // 1_000_000
     stamps = np.array(timestamps, dtype=np.float64)
@@ -122,6 +123,8 @@ def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
 
 def _hash_uniques(uniques: Array) -> Array:
     """64-bit hashes (SipHash with a fixed key, by pandas) and one 0 after them, which is what code -1 points at."""
+    import pandas as pd
+
     hashes = np.full(len(uniques) + 1, NO_HASH, dtype=np.uint64)
     if len(uniques):
         hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
@@ -130,6 +133,8 @@ def _hash_uniques(uniques: Array) -> Array:
 
 
 def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
+    import pandas as pd
+
     column = np.empty(len(values), dtype=object)
     column[:] = values
     codes, uniques = pd.factorize(column)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from siphonwatch.detector.request import cues
 
 Array = npt.NDArray[Any]
@@ -172,6 +171,8 @@ def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
 
 def fingerprint(prompts: Sequence[str]) -> Fingerprints:
     """Fingerprints of ``prompts``, in their order. Equal prompts have equal fingerprints, whatever the batch."""
+    import pandas as pd  # half a second: only for who reads logs
+
     count = len(prompts)
     column = np.empty(count, dtype=object)
     column[:] = prompts

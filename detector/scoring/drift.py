@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from river import drift
-
 HISTORY = 336  # epochs remembered: two weeks of hours
 RECENT = 6  # epochs that a drift is felt for
 SETTLING = 24  # epochs before there is anything to drift from
@@ -20,6 +18,8 @@ def drifting(history: Sequence[float]) -> bool:
 
     The detector is run over the whole history each time: a few hundred steps, and nothing but the history to store.
     """
+    from river import drift  # most of a second: not before there is a history
+
     detector = drift.ADWIN(delta=0.002, clock=1, grace_period=SETTLING)
     last = -RECENT
     for at, value in enumerate(history):

@@ -3,7 +3,7 @@
 An additive model in log-odds, so that a verdict is a sum of reasons: features are put on one directed scale (the span
 of an absolute feature; the population's median and its 10 to 90 % range for a relative one) and weighted by river's logistic
 regression. Weights start from the shipped prior, which knows harvesters only from the simulator, and move with each
-decision of an analyst (``learn_one``).
+ruling of an analyst (``learn_one``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from river import linear_model, optim
 from siphonwatch.detector.scoring.features import DIRECTION, HIGH, LOW, NAMES, RELATIVE
 from siphonwatch.detector.scoring.population import Population, Summary
 
 Array = npt.NDArray[Any]
 
-LEARNING_RATE = 0.02  # of one decision: ten alike move a weight by about a tenth of the largest
+LEARNING_RATE = 0.02  # of one ruling: ten alike move a weight by about a tenth of the largest
 RELATIVE_LIMIT = 1.5  # ranges from the median: beyond, a relative feature says no more
 
 
@@ -44,19 +43,8 @@ class Model:
         if missing:
             raise ValueError(f"the prior lacks {', '.join(sorted(missing))}: make it again with `make prior`")
         self.prior = prior
-        self.regression = linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE), intercept_lr=LEARNING_RATE)
-        self.regression._weights.update(weights or {name: prior.weights[name] for name in NAMES})
-        self.regression.intercept = prior.bias if bias is None else bias
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Feature -> weight, as it stands."""
-        return {name: float(self.regression.weights[name]) for name in NAMES}
-
-    @property
-    def bias(self) -> float:
-        """Log-odds of an account that is like the median in everything."""
-        return float(self.regression.intercept)
+        self.weights = dict(weights or {name: prior.weights[name] for name in NAMES})  # feature -> weight, as it stands
+        self.bias = prior.bias if bias is None else bias  # log-odds of an account that is like the median in everything
 
     @property
     def reference(self) -> Population:
@@ -70,9 +58,9 @@ class Model:
     def contributions(self, features: Array, summary: Summary) -> Array:
         """(N, F) what each feature adds to the log-odds; they and the bias sum to :meth:`log_odds`.
 
-        An account without prompts has weights of its own, moved by the same decisions; what is not known of it (NaN) adds nothing.
+        An account without prompts has weights of its own, moved by the same rulings; what is not known of it (NaN) adds nothing.
         """
-        weights = np.array([self.regression.weights[name] for name in NAMES])
+        weights = np.array([self.weights[name] for name in NAMES])
         blind = np.array([self.prior.textless.get(name, 0.0) for name in NAMES])
         moved = weights - np.array([self.prior.weights[name] for name in NAMES])  # by analysts
         unknown: Array = np.isnan(features)
@@ -88,13 +76,20 @@ class Model:
         return result
 
     def inputs(self, features: Sequence[float], summary: Summary) -> dict[str, float]:
-        """What the model sees of one account or campaign: what a decision on it is stored with."""
+        """What the model sees of one account or campaign: what a ruling on it is stored with."""
         scaled = scale(np.array([features], dtype=np.float64), summary)[0]
         return {name: value for name, value in zip(NAMES, scaled.tolist(), strict=True) if not math.isnan(value)}
 
     def learn_one(self, inputs: dict[str, float], harvest: bool) -> None:
-        """Move toward an analyst's decision."""
-        self.regression.learn_one(inputs, harvest)
+        """Move toward an analyst's ruling."""
+        from river import linear_model, optim  # most of a second: only for who has rulings
+
+        regression = linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE), intercept_lr=LEARNING_RATE)
+        regression._weights.update(self.weights)
+        regression.intercept = self.bias
+        regression.learn_one(inputs, harvest)
+        self.weights = {name: float(regression.weights[name]) for name in NAMES}
+        self.bias = float(regression.intercept)
 
 
 def scale(features: Array, summary: Summary) -> Array:

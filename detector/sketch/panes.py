@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
@@ -59,6 +58,8 @@ class Panes:
             batch, tick, own = batch.take(first), tick[first], own[first]
         changed, ids = {}, {}
         if len(batch):
+            import pandas as pd
+
             codes, accounts = pd.factorize(batch.accounts)
             group, inverse = np.unique(tick * len(accounts) + codes, return_inverse=True)
             rows = state.fold(batch, inverse, len(group))

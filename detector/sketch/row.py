@@ -9,14 +9,16 @@ advancing commutes with merging.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
-from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.request.fingerprint import DIMENSIONS
 from siphonwatch.detector.sketch.registers import add_saturating, bit, bottom, merge_bottom, narrow
+
+if TYPE_CHECKING:
+    from siphonwatch.detector.request.columns import RequestBatch
 
 Array = npt.NDArray[Any]
 

@@ -13,9 +13,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.sketch.row import SAMPLES
@@ -34,6 +31,11 @@ TRAIT_WORDS = {
     "habit": "the same sampling parameters", "opening": "questions that open alike", "ending": "questions that end alike",
     "system": "the same system prompt", "content": "questions about the same things", "created": "signed up together",
 }  # fmt: skip
+
+
+def campaign_name(number: int) -> str:
+    """How a person names a campaign."""
+    return f"campaign-{number}"
 
 
 class Campaign(msgspec.Struct):
@@ -57,7 +59,7 @@ class Campaign(msgspec.Struct):
     @property
     def name(self) -> str:
         """How a person names it."""
-        return f"campaign-{self.number}"
+        return campaign_name(self.number)
 
 
 class CampaignVerdict(msgspec.Struct, frozen=True, tag_field="kind", tag="campaign"):
@@ -114,8 +116,10 @@ def rarity(values: Array, present: Array) -> Array:
     return np.where(mine == 0, 0.0, np.maximum(weight, 0.0))
 
 
-def _shared(values: Array, weight: Array, limit: float) -> sparse.csr_array:
+def _shared(values: Array, weight: Array, limit: float) -> Any:
     """(C, C) summed rarity of shared values, cut at ``limit``."""
+    from scipy import sparse
+
     row, column = np.nonzero((values != 0) & (weight > 0.5))
     kept = values[row, column]
     distinct, code = np.unique(kept, return_inverse=True)
@@ -135,6 +139,9 @@ def link(view: View, candidates: Array, settings: Settings) -> tuple[Array, dict
     mean weight between them is ``settings.link_odds`` (average linkage, Sokal and Michener 1958): one chance pair does not
     chain two groups together.
     """
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
     count = len(candidates)
     weights: dict[str, Array] = {}
     for trait in SAMPLES:

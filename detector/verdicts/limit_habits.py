@@ -9,7 +9,7 @@ import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import Accounts
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.verdicts import limits
-from siphonwatch.detector.verdicts.campaign import Campaign
+from siphonwatch.detector.verdicts.campaign import Campaign, campaign_name
 from siphonwatch.detector.verdicts.limits import LimitVerdict
 
 Array = npt.NDArray[Any]
@@ -32,7 +32,7 @@ def of_accounts(delta: Array, accounts: Accounts, position: Array, at: int, tick
     for row in np.flatnonzero(fresh.any(axis=1)).tolist():
         place, number = int(position[busy[row]]), int(mine["campaign"][row])
         reasons = own_reasons(accounts.rows[place], mine[row], np.flatnonzero(fresh[row]).tolist())
-        group = f"campaign-{number}" if number else None
+        group = campaign_name(number) if number else None
         found.append(LimitVerdict(accounts.ids[place], group, at / 1000, tick, int(mine["requests"][row]), reasons))
     return found
 

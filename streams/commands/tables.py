@@ -5,20 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
+from siphonwatch.detector.judging.accounts import Facts
 from siphonwatch.detector.judging.engine import Engine
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts.campaign import TRAIT_WORDS, Campaign, tie_words
 from siphonwatch.detector.verdicts.limits import SIGNS
-from siphonwatch.streams.desk.reports import AccountReport
-from siphonwatch.streams.replay import run as replay
+from siphonwatch.streams.common.times import day, rfc3339
+from siphonwatch.streams.desk.desk import AccountReport
+from siphonwatch.streams.replay import outcome
 from siphonwatch.streams.replay.check import Checked
+from siphonwatch.streams.replay.run import Progress as ReplayProgress
+from siphonwatch.streams.replay.run import Replayed
 
 # a pipe or a file gets whole lines: a cut account id is of no use to anybody
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -35,12 +39,8 @@ def _level(word: str) -> str:
     return f"[{COLOURS[word]}]{word}[/]"
 
 
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[replay.Progress], None]]:
+def progress(total: int) -> Iterator[Callable[[ReplayProgress], None]]:
     """A bar over ``total`` bytes with records, rate, flagged accounts and time left."""
     columns = (
         SpinnerColumn(), TextColumn("{task.fields[records]:>10,} records"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
@@ -50,7 +50,7 @@ def progress(total: int) -> Iterator[Callable[[replay.Progress], None]]:
         task = bar.add_task("replay", total=total, records=0, rate=0.0, flagged=0)
         seen: list[tuple[float, int]] = []
 
-        def update(at: replay.Progress) -> None:
+        def update(at: ReplayProgress) -> None:
             now = bar.get_time()
             seen.append((now, at.records))
             begun = seen[max(0, len(seen) - 20)]
@@ -60,7 +60,7 @@ def progress(total: int) -> Iterator[Callable[[replay.Progress], None]]:
         yield update
 
 
-def replayed(result: replay.Replayed, count: int) -> None:
+def replayed(result: Replayed, count: int) -> None:
     """The closing table of a replay."""
     engine = result.engine
     _accounts_table(engine, count)
@@ -91,31 +91,31 @@ def _accounts_table(engine: Engine, count: int) -> None:
         box=None,
         pad_edge=False,
     )
-    for _, row in zip(range(count), replay.rows(engine), strict=False):
-        verdict = engine.verdicts.get(row["account_id"])
+    for known in islice(outcome.accounts(engine), count):
+        verdict = engine.verdicts.get(known.account_id)
         why = "\n".join(reason.text for reason in verdict.reasons[:2]) if verdict else ""
-        table.add_row(
-            row["account_id"], _level(row["level"]), f"{float(row['score']):.3f}", row["flagged_at"][:16].replace("T", " "),
-            f"{int(row['requests']):,}", row["requests_at_flag"], row["campaign"], why,
-        )  # fmt: skip
+        table.add_row(*_standing(known), f"{known.requests:,}", str(known.requests_at_flag or ""), known.campaign or "", why)
     console.print(table)
 
 
-def account(report: AccountReport, decisions: list[Decision]) -> None:
+def _standing(known: Facts) -> tuple[str, str, str, str]:
+    """Account, level, score and the time of the flag, as tables show them."""
+    return known.account_id, _level(known.level), f"{known.score:.3f}", rfc3339(known.flagged_at)[:16].replace("T", " ")
+
+
+def account(report: AccountReport, rulings: list[Ruling]) -> None:
     """One account beside the population."""
-    console.print(
-        f"[bold]{report.account}[/]  {_level(report.level)}  score {report.score:.3f}" + ("  on the allow list" if report.allowed else "")
-    )
-    flagged = f"flagged {report.flagged_at}" if report.flagged_at else "never flagged"
-    console.print(
-        f"{report.requests:,} requests, {report.tokens_out:,} tokens of answers; {flagged}"
-        + (f"; member of {report.campaign}" if report.campaign else "")
-    )
+    known = report.facts
+    allowed = "  on the allow list" if known.allowed else ""
+    console.print(f"[bold]{known.account_id}[/]  {_level(known.level)}  score {known.score:.3f}{allowed}")
+    flagged = f"flagged {rfc3339(known.flagged_at)}" if known.flagged_at else "never flagged"
+    group = f"; member of {known.campaign}" if known.campaign else ""
+    console.print(f"{known.requests:,} requests, {known.tokens_out:,} tokens of answers; {flagged}{group}")
     console.print("\n[bold]why, as it stands now[/]")
     for reason in report.reasons:
         console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
     if report.verdict:
-        console.print(f"\n[bold]why it became {report.verdict.level}, {_day(report.verdict.at)}[/]")
+        console.print(f"\n[bold]why it became {report.verdict.level}, {day(report.verdict.at)}[/]")
         for reason in report.verdict.reasons:
             console.print(f"  {reason.text}  [dim]{reason.atlas}[/]")
     for text in report.limits:
@@ -125,9 +125,9 @@ def account(report: AccountReport, decisions: list[Decision]) -> None:
         table.add_row(line.name, line.value, line.median, line.p99, line.unit, f"{line.weight:+.2f}")
     console.print()
     console.print(table)
-    if decisions_table := decisions:
-        console.print("\n[bold]decided[/]")
-        _decisions(decisions_table)
+    if rulings:
+        console.print("\n[bold]ruled[/]")
+        _rulings(rulings)
 
 
 def top(reports: list[AccountReport]) -> None:
@@ -144,18 +144,10 @@ def top(reports: list[AccountReport]) -> None:
         box=None,
         pad_edge=False,
     )
-    for one in reports:
-        why = one.verdict.reasons[0].text if one.verdict and one.verdict.reasons else ""
-        table.add_row(
-            one.account,
-            _level(one.level),
-            f"{one.score:.3f}",
-            one.flagged_at[:16].replace("T", " "),
-            f"{one.requests:,}",
-            f"{one.tokens_out:,}",
-            one.campaign,
-            why,
-        )
+    for report in reports:
+        known = report.facts
+        why = report.verdict.reasons[0].text if report.verdict and report.verdict.reasons else ""
+        table.add_row(*_standing(known), f"{known.requests:,}", f"{known.tokens_out:,}", known.campaign or "", why)
     console.print(table)
 
 
@@ -167,14 +159,14 @@ def campaigns(found: list[Campaign]) -> None:
     table = Table("campaign", "accounts", "requests", "tokens out", "since", "tied by", **PLAIN)
     for one in found:
         table.add_row(
-            one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", _day(one.since / 1000), tie_words(one.ties)
+            one.name, str(len(one.members)), f"{one.requests:,}", f"{one.tokens_out:,}", day(one.since / 1000), tie_words(one.ties)
         )
     console.print(table)
 
 
 def campaign(one: Campaign) -> None:
     """One campaign."""
-    console.print(f"[bold]{one.name}[/]: {len(one.members)} accounts since {_day(one.since / 1000)}, evidence {one.evidence:.2f}")
+    console.print(f"[bold]{one.name}[/]: {len(one.members)} accounts since {day(one.since / 1000)}, evidence {one.evidence:.2f}")
     console.print(f"{one.requests:,} requests, {one.tokens_out:,} tokens of answers taken")
     console.print("\n[bold]what ties them[/] (mean log-odds against chance, pair by pair)")
     for trait, weight in one.ties.items():
@@ -186,20 +178,20 @@ def campaign(one: Campaign) -> None:
     console.print("  " + "  ".join(one.members), soft_wrap=True)
 
 
-def decisions(found: list[Decision]) -> None:
-    """Decisions and allow-list entries."""
-    if not found:
-        console.print("nothing decided yet")
+def rulings(given: list[Ruling]) -> None:
+    """Rulings and allow-list entries."""
+    if not given:
+        console.print("nothing ruled yet")
         return
-    _decisions(found)
+    _rulings(given)
 
 
-def _decisions(found: list[Decision]) -> None:
-    table = Table("id", "when", "subject", "decision", "by", "note", **PLAIN)
-    for one in found:
-        said = {True: "harvest", False: "benign", None: "allowed"}[one.harvest]
-        until = f" until {_day(one.allow_until)}" if one.allow_until else ""
-        table.add_row(one.id, _day(one.at), one.subject, said + until, one.analyst, one.note)
+def _rulings(given: list[Ruling]) -> None:
+    table = Table("id", "when", "subject", "ruling", "by", "note", **PLAIN)
+    for ruling in given:
+        said = {True: "harvest", False: "benign", None: "allowed"}[ruling.harvest]
+        until = f" until {day(ruling.allow_until)}" if ruling.allow_until else ""
+        table.add_row(ruling.id, day(ruling.at), ruling.subject, said + until, ruling.analyst, ruling.note)
     console.print(table)
 
 
@@ -214,7 +206,7 @@ def checked(found: Checked, never: tuple[str, ...]) -> None:
     if found.requests:
         console.print("models    " + ", ".join(f"{model} {count:,}" for model, count in found.models.most_common(8)))
         console.print("statuses  " + ", ".join(f"{status} {count:,}" for status, count in found.statuses.most_common(8)))
-        missing, off = found.seen.not_logged, found.seen.features_off
+        missing, off = found.coverage.not_logged, found.coverage.features_off
         console.print("missing   " + (", ".join(missing) if missing else "nothing"))
         console.print("off       " + (f"{len(off)} features: {', '.join(off)}" if off else "no feature"))
     if never:

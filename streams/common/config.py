@@ -25,8 +25,13 @@ class _FlatToml(TomlConfigSettingsSource):
         return flat
 
 
+def _option(name: str) -> dict[str, Any]:
+    """What a command calls a setting whose own name would be long-winded there."""
+    return {"option": name}
+
+
 class Config(BaseSettings):
-    """What each setting does stands in its description; the README's table is made from it."""
+    """Every setting once: options, variables, the TOML file, ``--help`` and the configuration page are made from this class."""
 
     model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid")
 
@@ -41,6 +46,7 @@ class Config(BaseSettings):
     dead_letter_topic: str = Field("siphonwatch.dead-letters", description="Kafka topic for refused records; empty for none")
     findings: Path | None = Field(None, description="file that findings are appended to, one JSON object a line")
     findings_format: Literal["native", "ocsf"] = Field("native", description="how findings are written to the file and the webhook")
+    sinks: str = Field("", description="further sinks by URL, comma separated: log:, file:///PATH, or the scheme of an added package")
     webhook_url: str = Field("", description="http(s) address that findings are posted to; empty for none")
     webhook_secret: SecretStr = Field(SecretStr(""), description="secret that they are signed with (Standard Webhooks)")
     http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz are served on")
@@ -55,21 +61,32 @@ class Config(BaseSettings):
     ahead_hours: float = Field(DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of the log's clock is refused")
     behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind it is refused")
     idle_seconds: float = Field(10.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
-    decision_topic: str = Field("requests", description="sidecar: the topic whose accounts are decided on")
-    decision_host: str = Field("127.0.0.1", description="sidecar: address that decisions are served on")
-    decision_port: int = Field(9107, ge=1, le=65535, description="sidecar: their port")
-    decision_grpc_port: int = Field(0, ge=0, le=65535, description="sidecar: port of Envoy's gRPC services; 0 serves none")
+    decision_topic: str = Field(
+        "requests", description="sidecar: the topic whose accounts are decided on", json_schema_extra=_option("--topic")
+    )
+    decision_host: str = Field(
+        "127.0.0.1", description="sidecar: address that decisions are served on", json_schema_extra=_option("--host")
+    )
+    decision_port: int = Field(9107, ge=1, le=65535, description="sidecar: their port", json_schema_extra=_option("--port"))
+    decision_grpc_port: int = Field(
+        0, ge=0, le=65535, description="sidecar: port of Envoy's gRPC services; 0 serves none", json_schema_extra=_option("--grpc-port")
+    )
     decision_token: SecretStr = Field(SecretStr(""), description="sidecar: secret that gateways must show; needed beyond loopback, or mTLS")
     decision_tls_cert: Path | None = Field(None, description="sidecar: PEM file of its certificate")
     decision_tls_key: Path | None = Field(None, description="sidecar: PEM file of its key")
     decision_tls_client_ca: Path | None = Field(None, description="sidecar: PEM file of the authority of gateways' certificates")
     decision_account_header: str = Field(
-        "x-account-id", pattern="^[A-Za-z0-9-]+$", description="sidecar: header with the account; authorization takes the key's SHA-256"
+        "x-account-id",
+        pattern="^[A-Za-z0-9-]+$",
+        description="sidecar: header with the account; authorization takes the key's SHA-256",
+        json_schema_extra=_option("--account-header"),
     )
     decision_refresh_seconds: float = Field(1.0, gt=0, le=60, description="sidecar: how often it asks the store for changes")
     decision_stale_seconds: float = Field(30.0, gt=0, le=3600, description="sidecar: silence of the store after which it is stale")
-    decision_fail: Literal["open", "closed"] = Field("open", description="sidecar: what it does when stale: open allows, closed refuses")
-    decision_dry_run: bool = Field(False, description="sidecar: only count what it would have done")
+    decision_fail: Literal["open", "closed"] = Field(
+        "open", description="sidecar: what it does when stale: open allows, closed refuses", json_schema_extra=_option("--fail")
+    )
+    decision_dry_run: bool = Field(False, description="sidecar: only count what it would have done", json_schema_extra=_option("--dry-run"))
     decision_rate_limit: float = Field(20_000.0, gt=0, description="sidecar: checks a second, all together, before it answers 503")
     throttle_rpm: float = Field(6.0, ge=0, description="sidecar: requests a minute a throttled account keeps for each model; 0 for none")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")

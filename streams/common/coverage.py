@@ -8,7 +8,7 @@ from siphonwatch.detector.scoring.features import FEATURES
 ENOUGH = 200  # requests before anything is said to be missing
 
 
-class Seen:
+class Coverage:
     """Fields met so far in what one worker read."""
 
     FIELDS = (
@@ -16,14 +16,14 @@ class Seen:
     )  # fmt: skip
 
     def __init__(self, enough: int = ENOUGH) -> None:
-        self._requests, self._enough = 0, enough
+        self.requests, self._enough = 0, enough
         self._met: set[str] = set()
 
     def look(self, batch: RequestBatch) -> None:
         """Note what a batch holds."""
         if not len(batch) or len(self._met) == len(self.FIELDS):
             return
-        self._requests += len(batch)
+        self.requests += len(batch)
         found = {
             "text": batch.text.prompt.any(),
             "tokens": batch.tokens_out.any(),
@@ -40,7 +40,7 @@ class Seen:
     @property
     def not_logged(self) -> list[str]:
         """Fields that no record had, once there were enough to say so."""
-        return [name for name in self.FIELDS if name not in self._met] if self._requests >= self._enough else []
+        return [name for name in self.FIELDS if name not in self._met] if self.requests >= self._enough else []
 
     @property
     def features_off(self) -> list[str]:

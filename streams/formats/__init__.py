@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
 from siphonwatch.streams.formats.auto import AutoDecoder
@@ -36,4 +37,9 @@ def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> De
     return Pseudonyms(made, account_key) if account_key else made
 
 
-__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "decoder"]
+def configured_decoder(config: Config) -> Decoder:
+    """The decoder that the settings name."""
+    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
+
+
+__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder"]

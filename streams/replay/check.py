@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from siphonwatch.detector.request.columns import batch
-from siphonwatch.streams.common.coverage import Seen
+from siphonwatch.streams.common.coverage import Coverage
 from siphonwatch.streams.formats import FORMATS, Decoder
 from siphonwatch.streams.formats.base import Dead
+from siphonwatch.streams.intake import Intake
 from siphonwatch.streams.sources import files
 
 
@@ -17,6 +17,7 @@ from siphonwatch.streams.sources import files
 class Checked:
     """What came of a look at a log."""
 
+    coverage: Coverage
     records: int = 0
     requests: int = 0
     skipped: int = 0
@@ -24,16 +25,16 @@ class Checked:
     models: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     refused: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # (reason, detail) -> numbers of records
-    seen: Seen = field(default_factory=lambda: Seen(enough=1))
 
 
 def check(paths: list[Path], decoder: Decoder, most: int) -> Checked:
     """Read up to ``most`` records of the files and say how that went; nothing is judged."""
-    found = Checked()
+    intake = Intake(decoder, enough=1)
+    found = Checked(intake.coverage)
     for path in files.find(paths):
         for chunk in files.read(path):
             records = chunk.records[: most - found.records]
-            decoded = decoder.decode(records)
+            decoded, _ = intake.read(records)
             for dead in decoded.dead:
                 _refuse(found, dead, chunk.first)
             found.records += len(records)
@@ -42,7 +43,6 @@ def check(paths: list[Path], decoder: Decoder, most: int) -> Checked:
             found.accounts.update(request.account_id for request in decoded.requests)
             found.models.update(request.model for request in decoded.requests)
             found.statuses.update(request.status for request in decoded.requests)
-            found.seen.look(batch(decoded.requests, decoded.times))
             if found.records >= most:
                 return found
     return found

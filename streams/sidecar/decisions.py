@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.streams.common.metrics import SidecarMetrics
 from siphonwatch.streams.formats.privacy import pseudonym
 from siphonwatch.streams.sidecar.buckets import Buckets
 from siphonwatch.streams.sidecar.guard import NAME_LIMIT
 from siphonwatch.streams.sidecar.knowledge import Knowledge
+from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 from siphonwatch.streams.stores.base import Standing
 
 Action = Literal["allow", "throttle", "block", "unavailable"]

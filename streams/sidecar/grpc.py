@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from siphonwatch.streams.common.errors import UsageError
-from siphonwatch.streams.common.metrics import SidecarMetrics
 from siphonwatch.streams.sidecar.decisions import Decider, Decision, answered
 from siphonwatch.streams.sidecar.guard import Tokens
 from siphonwatch.streams.sidecar.http import MESSAGES
+from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 
 ACCOUNT_KEYS = ("account", "account_id", "siphonwatch")  # of a descriptor's entries
 RPC_OK, RPC_UNAVAILABLE, RPC_EXHAUSTED, RPC_DENIED = 0, 14, 8, 7

@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from siphonwatch.streams.common.metrics import SidecarMetrics
 from siphonwatch.streams.sidecar.decisions import Decider, answered
 from siphonwatch.streams.sidecar.guard import BODY_LIMIT, Pace, Tokens
+from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

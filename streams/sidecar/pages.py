@@ -11,7 +11,8 @@ from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.verdicts.account import Level
 from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
 from siphonwatch.streams.common.errors import Unavailable, UsageError
-from siphonwatch.streams.desk.reports import AccountReport, Desk
+from siphonwatch.streams.common.times import rfc3339
+from siphonwatch.streams.desk.desk import AccountReport, Desk
 from siphonwatch.streams.stores.base import Store
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -60,7 +61,7 @@ class Pages:
 
     def campaigns(self, _: Request) -> Response:
         """Every campaign."""
-        return _json([_campaign(one) for one in self.desk().memory.campaigns])
+        return _json([_campaign(one) for one in self.desk().context.campaigns])
 
     def campaign(self, request: Request) -> Response:
         """One campaign with its members."""
@@ -84,9 +85,10 @@ def _count(request: Request) -> int:
 
 
 def _row(report: AccountReport) -> dict[str, Any]:
+    known = report.facts
     return {
-        "account": report.account, "level": report.level, "score": round(report.score, 4), "flagged_at": report.flagged_at or None,
-        "requests": report.requests, "tokens_out": report.tokens_out, "campaign": report.campaign or None, "allowed": report.allowed,
+        "account": known.account_id, "level": known.level, "score": round(known.score, 4), "flagged_at": rfc3339(known.flagged_at) or None,
+        "requests": known.requests, "tokens_out": known.tokens_out, "campaign": known.campaign, "allowed": known.allowed,
         "why": report.verdict.reasons[0].text if report.verdict and report.verdict.reasons else "",
     }  # fmt: skip
 

@@ -14,15 +14,15 @@ from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.http import HttpServer, application
-from siphonwatch.streams.common.metrics import SidecarMetrics
 from siphonwatch.streams.common.signals import stop_on_signals
 from siphonwatch.streams.sidecar.decisions import Decider, Policy
 from siphonwatch.streams.sidecar.grpc import EnvoyServices
 from siphonwatch.streams.sidecar.guard import GuardedProtocol, Pace, Tokens
 from siphonwatch.streams.sidecar.http import SidecarApp
 from siphonwatch.streams.sidecar.knowledge import Knowledge
+from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 from siphonwatch.streams.sidecar.pages import Pages
-from siphonwatch.streams.stores import Store, open_store
+from siphonwatch.streams.stores import Store, configured_store
 
 log = structlog.get_logger()
 
@@ -148,7 +148,7 @@ def _loopback(host: str) -> bool:
 
 def serve(config: Config) -> None:
     """Decide until a signal says stop."""
-    store = open_store(config.store, config.decision_topic, config.prefix, int(config.ttl_days * 86_400))
+    store = configured_store(config, config.decision_topic)
     sidecar = Sidecar(config, store)
     stop_on_signals(sidecar.stop)
     try:

@@ -1,14 +1,21 @@
-"""Where findings and dead letters go: logs, Kafka, a file, a webhook."""
+"""Where findings and dead letters go: logs, Kafka, a file, a webhook, and what other packages add."""
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
+from siphonwatch.streams.common import plugins
+from siphonwatch.streams.common.errors import UsageError, shown
 from siphonwatch.streams.sinks.base import Sink, Sinks
-from siphonwatch.streams.sinks.file import FileSink
-from siphonwatch.streams.sinks.kafka import KafkaSink
-from siphonwatch.streams.sinks.log import LogSink
-from siphonwatch.streams.sinks.ocsf import ocsf
-from siphonwatch.streams.sinks.webhook import WebhookSink
 
-FORMS = {"native": lambda finding: finding, "ocsf": ocsf}  # how a finding is written
 
-__all__ = ["FORMS", "FileSink", "KafkaSink", "LogSink", "Sink", "Sinks", "WebhookSink", "ocsf"]
+def open_sink(url: str) -> Sink:
+    """The sink at ``url``; ``UsageError`` lists the known schemes."""
+    opened = plugins.load("sinks", urlsplit(url).scheme)
+    if opened is None:
+        raise UsageError(f"sinks: {shown(url)} is not known; known schemes are {', '.join(plugins.known('sinks'))}")
+    sink: Sink = opened(url)
+    return sink
+
+
+__all__ = ["Sink", "Sinks", "open_sink"]

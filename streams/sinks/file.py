@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from siphonwatch.streams.common.deadletters import DeadLetter
+from siphonwatch.streams.common.errors import UsageError
 
 
 class FileSink:
@@ -25,3 +27,14 @@ class FileSink:
 
     def close(self) -> None:
         """See the protocol."""
+
+
+def open_sink(url: str) -> FileSink:
+    """For ``file:///PATH``, or ``file:///PATH?format=ocsf``."""
+    from siphonwatch.streams.sinks.forms import FORMS
+
+    parts = urlsplit(url)
+    form = parse_qs(parts.query).get("format", ["native"])[0]
+    if form not in FORMS:
+        raise UsageError(f"sinks: format={form} is not known; known are {', '.join(FORMS)}")
+    return FileSink(Path(unquote(parts.netloc + parts.path)), FORMS[form])

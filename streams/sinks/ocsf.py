@@ -12,7 +12,7 @@ from siphonwatch.detector.verdicts.account import Reason
 from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import Finding, decode
 from siphonwatch.detector.verdicts.limits import LimitReason, LimitVerdict
-from siphonwatch.streams.common.metrics import program_version
+from siphonwatch.streams.common.version import program_version
 
 SCHEMA = "1.5.0"
 CLASS, CATEGORY = 2004, 2

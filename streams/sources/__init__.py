@@ -1,30 +1,24 @@
-"""Sources, chosen by URL."""
+"""Sources of records, chosen by the scheme of a URL."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.errors import UsageError, shown
-from siphonwatch.streams.sources import files
-from siphonwatch.streams.sources.base import Polled, Records, Source
-from siphonwatch.streams.sources.kafka import KafkaSource
-from siphonwatch.streams.sources.simulated import SimulatedSource
+from siphonwatch.streams.sources.base import Polled, Records, Source, SourceOptions
 
 
-def open_source(url: str, group: str, batch: int = 8192, session: float = 10.0) -> Source:
-    """The source at ``url``: ``kafka://HOST:PORT/TOPIC``, or ``file:///PATH`` for a log file read once as one partition."""
-    parts = urlsplit(url)
-    if parts.scheme == "kafka":
-        return KafkaSource(url, group, batch, session)
-    if parts.scheme == "file":
-        path = Path(unquote(parts.netloc + parts.path))
-        source = SimulatedSource(
-            [record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records], most=batch
+def open_source(url: str, options: SourceOptions) -> Source:
+    """The source at ``url``; ``UsageError`` lists the known schemes."""
+    opened = plugins.load("sources", urlsplit(url).scheme)
+    if opened is None:
+        raise UsageError(
+            f"--source {shown(url)} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH; "
+            f"known schemes are {', '.join(plugins.known('sources'))}"
         )
-        source.name = path.name
-        return source
-    raise UsageError(f"--source {shown(url)} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH")
+    source: Source = opened(url, options)
+    return source
 
 
-__all__ = ["KafkaSource", "Polled", "Records", "SimulatedSource", "Source", "open_source"]
+__all__ = ["Polled", "Records", "Source", "SourceOptions", "open_source"]

@@ -25,6 +25,15 @@ class Polled:
     revoked: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What the settings say to any source."""
+
+    group: str = "siphonwatch"  # members of one group share the partitions
+    batch: int = 8192  # records of one poll, at most
+    session: float = 10.0  # seconds of silence after which a dead member's partitions go to others
+
+
 class Source(Protocol):
     """A partitioned log that can be read again from any offset."""
 

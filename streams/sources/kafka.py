@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartitio
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
-from siphonwatch.streams.sources.base import Polled, Records
+from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
 
 SECURITY = (
     "security_protocol",
@@ -177,6 +177,11 @@ class KafkaSource:
         if self._consumer is not None:
             self._consumer.close(autocommit=False, timeout_ms=3000)
             self._consumer = None
+
+
+def open_source(url: str, options: SourceOptions) -> KafkaSource:
+    """A member of a consumer group on ``kafka://HOST:PORT/TOPIC``."""
+    return KafkaSource(url, options.group, options.batch, options.session)
 
 
 def producer(url: str, **overrides: Any) -> tuple[Any, str]:

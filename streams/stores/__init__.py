@@ -1,25 +1,30 @@
-"""Stores, chosen by URL."""
+"""Stores, chosen by the scheme of a URL."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from siphonwatch.streams.common import plugins
+from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError, shown
-from siphonwatch.streams.stores.base import Store
-from siphonwatch.streams.stores.memory import MemoryStore
-from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.base import Store, StoreOptions
 
 
-def open_store(url: str, topic: str, prefix: str = "siphonwatch", ttl: int = 14 * 86_400) -> Store:
-    """The store at ``url``: ``redis://``, ``rediss://``, ``unix://``, ``redis+cluster://`` or ``memory://``."""
-    scheme = urlsplit(url).scheme
-    if scheme in ("redis", "rediss", "unix", "redis+cluster"):
-        return RedisStore(url, topic, prefix, ttl)
-    if scheme == "memory":
-        return MemoryStore()
-    raise UsageError(
-        f"--store {shown(url)} is not known: write redis://HOST:PORT/0, rediss://…, unix://PATH, redis+cluster://HOST:PORT or memory://"
-    )
+def open_store(url: str, options: StoreOptions) -> Store:
+    """The store at ``url``; ``UsageError`` lists the known schemes."""
+    opened = plugins.load("stores", urlsplit(url).scheme)
+    if opened is None:
+        raise UsageError(
+            f"--store {shown(url)} is not known: write redis://HOST:PORT/0, rediss://…, unix://PATH, redis+cluster://HOST:PORT or "
+            f"memory://; known schemes are {', '.join(plugins.known('stores'))}"
+        )
+    store: Store = opened(url, options)
+    return store
 
 
-__all__ = ["MemoryStore", "RedisStore", "Store", "open_store"]
+def configured_store(config: Config, topic: str) -> Store:
+    """The store that the settings name, for the accounts of ``topic``."""
+    return open_store(config.store, StoreOptions(topic, config.prefix, int(config.ttl_days * 86_400)))
+
+
+__all__ = ["Store", "StoreOptions", "configured_store", "open_store"]

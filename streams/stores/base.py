@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.pane import Clock, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 
@@ -91,6 +91,15 @@ def standing(verdict: Verdict, height: float) -> Standing:
 KEPT_FINDINGS = 10_000  # for a person or a dashboard to look back at; every finding was sent as well
 
 
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What the settings say to any store."""
+
+    topic: str  # whose accounts it holds
+    prefix: str = "siphonwatch"  # first part of every key
+    ttl: int = 14 * 86_400  # seconds that what is not touched is kept
+
+
 class Store(Protocol):
     """Where states live between batches, workers and restarts."""
 
@@ -161,16 +170,16 @@ class Store(Protocol):
         """The newest findings, newest first; only those about ``subject`` where one is given."""
         ...
 
-    def decisions(self) -> list[Decision]:
-        """What analysts have decided, oldest first."""
+    def rulings(self) -> list[Ruling]:
+        """What analysts have ruled, oldest first."""
         ...
 
-    def decide(self, decision: Decision) -> None:
-        """Keep a decision."""
+    def rule(self, ruling: Ruling) -> None:
+        """Keep a ruling."""
         ...
 
-    def undo(self, decision: str) -> bool:
-        """Take a decision back; whether there was one."""
+    def take_back(self, ruling: str) -> bool:
+        """Take a ruling back; whether there was one."""
         ...
 
     def used_bytes(self) -> int:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed
-from siphonwatch.streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, standing
+from siphonwatch.streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, StoreOptions, standing
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class MemoryStore:
         self._partitions: dict[int, _Partition] = {}
         self._lead = Lead(0, None)
         self._accounts: dict[str, tuple[bytes, float]] = {}
-        self._decisions: dict[str, Decision] = {}
+        self._rulings: dict[str, Ruling] = {}
         self._standings: dict[str, Standing] = {}
         self._standings_version = 0
         self._buckets: dict[tuple[str, str], float] = {}
@@ -170,20 +170,20 @@ class MemoryStore:
             newest = reversed(self._findings)
             return list(islice((finding for about, finding in newest if subject in (None, about)), count))
 
-    def decisions(self) -> list[Decision]:
+    def rulings(self) -> list[Ruling]:
         """See the protocol."""
         with self._lock:
-            return list(self._decisions.values())
+            return list(self._rulings.values())
 
-    def decide(self, decision: Decision) -> None:
+    def rule(self, ruling: Ruling) -> None:
         """See the protocol."""
         with self._lock:
-            self._decisions[decision.id] = decision
+            self._rulings[ruling.id] = ruling
 
-    def undo(self, decision: str) -> bool:
+    def take_back(self, ruling: str) -> bool:
         """See the protocol."""
         with self._lock:
-            return self._decisions.pop(decision, None) is not None
+            return self._rulings.pop(ruling, None) is not None
 
     def used_bytes(self) -> int:
         """See the protocol."""
@@ -195,3 +195,8 @@ class MemoryStore:
 
     def close(self) -> None:
         """See the protocol."""
+
+
+def open_store(url: str, options: StoreOptions) -> MemoryStore:
+    """A store of this process alone, for ``memory://``."""
+    return MemoryStore()

@@ -4,7 +4,7 @@ Keys, all under ``<prefix>:2`` (2 is the layout's version) and all with an expir
 
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
-- ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:decisions``: what is judged;
+- ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:rulings``: what is judged;
 - ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
   findings, and what throttled accounts have left;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
@@ -20,7 +20,7 @@ import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
@@ -34,6 +34,7 @@ from siphonwatch.streams.stores.base import (
     Lead,
     Position,
     Standing,
+    StoreOptions,
     ids_from_bytes,
     ids_to_bytes,
     standing,
@@ -46,7 +47,7 @@ T = TypeVar("T")
 
 _position = msgspec.json.Decoder(Position)
 _verdict = msgspec.json.Decoder(Verdict)
-_decision = msgspec.json.Decoder(Decision)
+_ruling = msgspec.json.Decoder(Ruling)
 _standing = msgspec.json.Decoder(Standing)
 
 
@@ -264,18 +265,18 @@ class RedisStore:
         found = cast(list[Any], self._ask(lambda: self._redis.xrevrange(self._key("findings"), count=most)))
         return [fields[b"finding"] for _, fields in found if wanted in (None, fields[b"subject"])][:count]
 
-    def decisions(self) -> list[Decision]:
+    def rulings(self) -> list[Ruling]:
         """See the protocol."""
-        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("decisions"))))
-        return sorted((_decision.decode(value) for value in found.values()), key=lambda one: (one.at, one.id))
+        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("rulings"))))
+        return sorted((_ruling.decode(value) for value in found.values()), key=lambda ruling: (ruling.at, ruling.id))
 
-    def decide(self, decision: Decision) -> None:
+    def rule(self, ruling: Ruling) -> None:
         """See the protocol."""
-        self._ask(lambda: self._redis.hset(self._key("decisions"), decision.id, cast(str, msgspec.json.encode(decision))))
+        self._ask(lambda: self._redis.hset(self._key("rulings"), ruling.id, cast(str, msgspec.json.encode(ruling))))
 
-    def undo(self, decision: str) -> bool:
+    def take_back(self, ruling: str) -> bool:
         """See the protocol."""
-        return bool(self._ask(lambda: self._redis.hdel(self._key("decisions"), decision)))
+        return bool(self._ask(lambda: self._redis.hdel(self._key("rulings"), ruling)))
 
     def used_bytes(self) -> int:
         """See the protocol."""
@@ -302,3 +303,8 @@ def verdict_fields(verdict: Verdict) -> dict[str, str]:
         "reasons": "; ".join(reason.text for reason in verdict.reasons),
         "json": msgspec.json.encode(verdict).decode(),
     }
+
+
+def open_store(url: str, options: StoreOptions) -> RedisStore:
+    """The store at ``redis://``, ``rediss://``, ``unix://`` or ``redis+cluster://``."""
+    return RedisStore(url, options.topic, options.prefix, options.ttl)

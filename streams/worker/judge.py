@@ -19,10 +19,10 @@ from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.account import Level, Verdict
 from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import Finding
-from siphonwatch.streams.common.metrics import Metrics
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Judging, Position, Store
+from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
 MOST_TICKS = 64  # judged in one step: bounds what one write holds
@@ -75,7 +75,7 @@ class Judge:
                 if each > engine.memory.closed:
                     panes.setdefault(each, []).append(pane)
                 self._undropped.setdefault(partition, []).append(each)
-        engine.teach(store.decisions(), now_ms)
+        engine.teach(store.rulings(), now_ms)
         ticks = sorted(panes)
         for start in range(0, len(ticks), MOST_TICKS):
             self._judge(ticks[start : start + MOST_TICKS], panes)

@@ -8,12 +8,17 @@ from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.http import HttpServer, application
-from siphonwatch.streams.common.metrics import Metrics
 from siphonwatch.streams.common.signals import stop_on_signals
-from siphonwatch.streams.formats import decoder
-from siphonwatch.streams.sinks import FORMS, FileSink, KafkaSink, LogSink, Sink, Sinks, WebhookSink
-from siphonwatch.streams.sources import Source, open_source
-from siphonwatch.streams.stores import Store, open_store
+from siphonwatch.streams.formats import configured_decoder
+from siphonwatch.streams.sinks import Sink, Sinks, open_sink
+from siphonwatch.streams.sinks.file import FileSink
+from siphonwatch.streams.sinks.forms import FORMS
+from siphonwatch.streams.sinks.kafka import KafkaSink
+from siphonwatch.streams.sinks.log import LogSink
+from siphonwatch.streams.sinks.webhook import WebhookSink
+from siphonwatch.streams.sources import Source, SourceOptions, open_source
+from siphonwatch.streams.stores import Store, configured_store
+from siphonwatch.streams.worker.metrics import Metrics
 from siphonwatch.streams.worker.worker import Worker
 
 
@@ -27,21 +32,21 @@ def sinks(config: Config, metrics: Metrics) -> Sinks:
         chosen.append(WebhookSink(config.webhook_url, config.webhook_secret.get_secret_value(), form, metrics.webhook_lost.inc))
     if config.source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
         chosen.append(KafkaSink(config.source, config.verdict_topic, config.dead_letter_topic))
+    chosen += [open_sink(url.strip()) for url in config.sinks.split(",") if url.strip()]
     return Sinks(*chosen)
 
 
 def assemble(config: Config, source: Source, store: Store, to: Sinks, metrics: Metrics) -> Worker:
     """A worker."""
-    reads = decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
-    return Worker(source, store, reads, to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
+    return Worker(source, store, configured_decoder(config), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
 
 
 def serve(config: Config) -> None:
     """Work until a signal says stop."""
     if not config.source:
         raise UsageError("--source is missing: write --source kafka://HOST:PORT/TOPIC")
-    source = open_source(config.source, config.group, config.batch, config.session_seconds)
-    store = open_store(config.store, source.name, config.prefix, int(config.ttl_days * 86_400))
+    source = open_source(config.source, SourceOptions(config.group, config.batch, config.session_seconds))
+    store = configured_store(config, source.name)
     metrics = Metrics()
     worker = assemble(config, source, store, sinks(config, metrics), metrics)
     stop_on_signals(worker.stop)

@@ -13,19 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.panes import Panes
-from siphonwatch.streams.common.coverage import Seen
-from siphonwatch.streams.common.deadletters import letters
 from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable
-from siphonwatch.streams.common.metrics import Metrics
 from siphonwatch.streams.formats import Decoder
+from siphonwatch.streams.intake import Intake
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.base import Records, Source
 from siphonwatch.streams.stores.base import Position, Store
 from siphonwatch.streams.worker.judge import Judge
+from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -63,14 +61,14 @@ class Worker:
         self, source: Source, store: Store, decoder: Decoder, sinks: Sinks, metrics: Metrics, prior: Prior,
         settings: Settings, idle_after: float = 2.0, now: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        self._source, self._store, self._decoder, self._sinks = source, store, decoder, sinks
+        self._source, self._store, self._sinks = source, store, sinks
         self._metrics, self._prior, self._settings = metrics, prior, settings
         self._idle_after, self._now = idle_after, now
         self._owned: dict[int, _Owned] = {}
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
         self.health = Health()
-        self._seen = Seen()
+        self._intake = Intake(decoder)
         self._stopping = False
         self._pause = FIRST_PAUSE
         self._reported = 0.0
@@ -150,29 +148,14 @@ class Worker:
             values, offsets = values[first:], offsets[first:]
             if not offsets:
                 return
-        metrics, started = self._metrics, time.perf_counter()
-        decoded = self._decoder.decode(values)
-        columns = batch(decoded.requests, decoded.times)
-        folding = time.perf_counter()
-        added = owned.panes.add(columns)
-        refused = letters(decoded, added, values, offsets, self._source.name, records.partition)
-        if refused:
-            self._sinks.dead(refused)  # before the commit: sent again after a crash rather than not at all
+        taken = self._intake.take(values, offsets, self._source.name, records.partition, owned.panes.add)
+        if taken.letters:
+            self._sinks.dead(taken.letters)  # before the commit: sent again after a crash rather than not at all
         storing = time.perf_counter()
         owned.idle = False
         owned.heard = time.monotonic()
-        self._commit(records.partition, owned, records.next, added.changed, added.ids)
-        for letter in refused:
-            metrics.dead.labels(letter.reason).inc()
-        metrics.records.inc(len(values))
-        metrics.skipped.inc(decoded.skipped)
-        self._seen.look(columns)
-        metrics.requests.inc(len(decoded.requests) - added.duplicates - len(added.strays))
-        metrics.duplicates.inc(added.duplicates)
-        metrics.late.inc(added.late)
-        metrics.batch.labels("decode").observe(folding - started)
-        metrics.batch.labels("fold").observe(storing - folding)
-        metrics.batch.labels("store").observe(time.perf_counter() - storing)
+        self._commit(records.partition, owned, records.next, taken.added.changed, taken.added.ids)
+        self._metrics.took(taken, time.perf_counter() - storing)
 
     def _commit(self, partition: int, owned: _Owned, offset: int, changed: dict, ids: dict) -> None:  # type: ignore[type-arg]
         panes = owned.panes
@@ -231,11 +214,14 @@ class Worker:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     def _ready(self, busy: bool) -> None:
+        if not self.health.ready and not self._unclaimed:
+            log.info("ready", partitions=sorted(self._owned))
         self.health.ready = not self._unclaimed
         self.health.waiting_for = ""
         self.health.partitions = sorted(self._owned)
         self.health.judging = self.judge is not None
-        self.health.features_off, self.health.not_logged = self._seen.features_off, self._seen.not_logged
+        coverage = self._intake.coverage
+        self.health.features_off, self.health.not_logged = coverage.features_off, coverage.not_logged
         self._metrics.features_off.set(len(self.health.features_off))
         self._metrics.ready.set(1)
         if time.monotonic() - self._reported < 2.0:

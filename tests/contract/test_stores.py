@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import Clock
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable, UsageError, shown
-from siphonwatch.streams.stores import MemoryStore, RedisStore, Store, open_store
+from siphonwatch.streams.stores import Store, StoreOptions, open_store
 from siphonwatch.streams.stores.base import Charge, Judging, Position, Standing
+from siphonwatch.streams.stores.memory import MemoryStore
+from siphonwatch.streams.stores.redis import RedisStore
 
 from tests.property.strategies import START
 from tests.services.process import free_port
@@ -138,15 +140,15 @@ class StoreMixin:
         assert store.findings(9, "a") == [b"2", b"0"]
         assert store.findings(1, "b") == [b"3"]
 
-    def test_decisions_are_kept_in_order_and_taken_back(self, store: Store) -> None:
-        second = Decision("2", "b", ["b"], False, "someone", 20.0, "a customer", {"repeats": 0.5})
-        first = Decision("1", "a", ["a"], True, "someone", 10.0)
+    def test_rulings_are_kept_in_order_and_taken_back(self, store: Store) -> None:
+        second = Ruling("2", "b", ["b"], False, "someone", 20.0, "a customer", {"repeats": 0.5})
+        first = Ruling("1", "a", ["a"], True, "someone", 10.0)
         for one in (first, second):
-            store.decide(one)
-        assert store.decisions() == [first, second]
-        assert store.undo("1")
-        assert not store.undo("1")
-        assert store.decisions() == [second]
+            store.rule(one)
+        assert store.rulings() == [first, second]
+        assert store.take_back("1")
+        assert not store.take_back("1")
+        assert store.rulings() == [second]
 
     def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
         store.ping()
@@ -195,7 +197,7 @@ class TestRedisCluster(StoreMixin):
 
     @pytest.fixture
     def store(self, cluster: str) -> Iterator[Store]:
-        made = open_store(cluster, "t", f"test-{uuid.uuid4().hex[:8]}")
+        made = open_store(cluster, StoreOptions("t", f"test-{uuid.uuid4().hex[:8]}"))
         yield made
         made.close()
 
@@ -204,7 +206,7 @@ def test_passwords_are_not_shown() -> None:
     assert shown("redis://user:hunter2@host:1/0") == "redis://user:***@host:1/0"
     assert "hunter2" not in shown("kafka://h:1/t?sasl_plain_username=u&sasl_plain_password=hunter2&x=1")
     with pytest.raises(UsageError) as raised:
-        open_store("mysql://user:hunter2@host/0", "t")
+        open_store("mysql://user:hunter2@host/0", StoreOptions("t"))
     assert "hunter2" not in str(raised.value)
 
 
@@ -217,4 +219,4 @@ def test_a_server_that_is_away_is_unavailable() -> None:
 @pytest.mark.parametrize("url", ["postgres://x", "redis", "redis://host:notaport/0"])
 def test_a_wrong_url_says_what_to_write(url: str) -> None:
     with pytest.raises(UsageError, match="redis://HOST:PORT/0"):
-        open_store(url, "t")
+        open_store(url, StoreOptions("t"))

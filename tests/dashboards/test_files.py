@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from siphonwatch.streams.common.metrics import Metrics, SidecarMetrics
+from siphonwatch.streams.worker.metrics import Metrics, SidecarMetrics
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "dashboards" / "grafana").glob("*.json"))

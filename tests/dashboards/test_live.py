@@ -22,7 +22,7 @@ import yaml
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.streams.common import prior
-from siphonwatch.streams.common.metrics import Metrics
+from siphonwatch.streams.worker.metrics import Metrics
 
 from tests.dashboards.test_files import BOARDS, RULES, expressions
 from tests.services.process import Program, free_port, listens, wait_until
@@ -146,7 +146,7 @@ def test_a_hundred_thousand_accounts_are_a_few_series() -> None:
     """Series are counted as they are exported, with every account known to the judge's metrics."""
     from prometheus_client import generate_latest
     from siphonwatch.streams.sinks import Sinks
-    from siphonwatch.streams.stores import MemoryStore
+    from siphonwatch.streams.stores.memory import MemoryStore
     from siphonwatch.streams.worker.judge import Judge
 
     metrics = Metrics()

@@ -5,17 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from siphonwatch.streams.common.config import Config
+from siphonwatch.streams.commands.settings import markdown
 
 ROOT = Path(__file__).parents[2]
-
-
-def settings_table() -> str:
-    lines = ["| setting | default | what it does |", "| --- | --- | --- |"]
-    for name, field in Config.model_fields.items():
-        default = "" if field.default is None or str(field.default) == "" else f"`{field.default}`"
-        lines.append(f"| `{name}` | {default} | {field.description} |")
-    return "\n".join(lines)
 
 
 def section(text: str, name: str) -> str:
@@ -23,7 +15,7 @@ def section(text: str, name: str) -> str:
 
 
 def test_every_setting_is_in_the_readme() -> None:
-    assert section((ROOT / "README.md").read_text(encoding="utf-8"), "settings") == settings_table()
+    assert section((ROOT / "README.md").read_text(encoding="utf-8"), "settings") == markdown()
 
 
 def test_the_readmes_figures_are_those_of_the_results() -> None:

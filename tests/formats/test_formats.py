@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from siphonwatch.streams.commands.simulating import encode
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.formats import FORMATS, decoder
 from siphonwatch.streams.formats.privacy import pseudonym
 

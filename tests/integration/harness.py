@@ -15,8 +15,8 @@ from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.commands.simulating import encode
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.redis import RedisStore
 

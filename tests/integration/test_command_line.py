@@ -118,7 +118,7 @@ def test_a_check_says_how_a_log_would_be_read(log: Path, tmp_path: Path) -> None
         (["replay", "pyproject.toml"], ".jsonl.gz"),
         (["simulate", "x.txt"], "ends in .jsonl"),
         (["simulate", "x.jsonl", "--harvests", "corn"], "known are: naive"),
-        (["feedback", "a", "maybe"], "say harvest or benign"),
+        (["rule", "a", "maybe"], "is not one of 'harvest', 'benign'"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line_and_exit_code_2(arguments: list[str], hint: str) -> None:
@@ -156,14 +156,14 @@ def test_asking_and_teaching_a_live_store(broker: Broker, redis_server: RedisSer
         name = next(word for word in listed.split() if word.startswith("campaign-"))
         assert "what ties them" in siphonwatch("campaign", name, *place)
     marker = uuid.uuid4().hex
-    made = siphonwatch("feedback", worst, "benign", "--note", marker, "--analyst", "lee", *place)
+    made = siphonwatch("rule", worst, "benign", "--note", marker, "--analyst", "somebody", *place)
     number = made.split(":")[0]
     siphonwatch("allow", worst, "--days", "3", "--owner", "kim", *place)
     assert marker in siphonwatch("account", worst, *place)
-    assert "allowed until" in siphonwatch("decisions", "list", *place)
-    assert number in siphonwatch("decisions", "undo", number, *place)
-    assert marker not in siphonwatch("decisions", "list", *place)
-    assert "no such decision" in siphonwatch("decisions", "undo", number, *place, code=2)
+    assert "allowed until" in siphonwatch("rulings", "list", *place)
+    assert number in siphonwatch("rulings", "undo", number, *place)
+    assert marker not in siphonwatch("rulings", "list", *place)
+    assert "no such ruling" in siphonwatch("rulings", "undo", number, *place, code=2)
 
 
 def test_the_demo_finds_harvesters_and_ends_by_itself() -> None:

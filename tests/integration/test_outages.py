@@ -136,7 +136,7 @@ def everything(client: redis.Redis, key: bytes) -> bytes:
 
 
 def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> None:
-    from siphonwatch.streams.commands.simulating import encode
+    from siphonwatch.streams.demo.traffic import encode
 
     world = traffic()[:400]
     for request in world:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from siphonwatch.detector.judging.engine import Engine
-from siphonwatch.detector.learning.rulings import Decision
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.quantities import View
@@ -26,10 +26,10 @@ def odds(engine: Engine, account: str) -> float:
     return float(engine.model.log_odds(matrix(View(engine.accounts.rows[at : at + 1])), engine.summary)[0])
 
 
-def decision(engine: Engine, account: str, number: int, harvest: bool | None, until: float | None = None) -> Decision:
+def decision(engine: Engine, account: str, number: int, harvest: bool | None, until: float | None = None) -> Ruling:
     at = engine.accounts.index[account]
     inputs = engine.model.inputs(matrix(View(engine.accounts.rows[at : at + 1]))[0].tolist(), engine.summary)
-    return Decision(str(number), account, [account], harvest, "analyst", float(number), "", inputs, until)
+    return Ruling(str(number), account, [account], harvest, "analyst", float(number), "", inputs, until)
 
 
 def test_decisions_move_the_model_and_undoing_them_restores_it() -> None:

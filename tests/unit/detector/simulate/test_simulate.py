@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.simulate import HARVESTS, INNOCENTS, World, simulate
-from siphonwatch.streams.commands.simulating import encode
+from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.formats import decoder
 
 WORLD = World(accounts=300, days=1.0, prevalence=0.2, seed=4)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, Usage
 from siphonwatch.detector.scoring.features import NAMES, NEEDS_TEXT
-from siphonwatch.streams.common.coverage import ENOUGH, Seen
+from siphonwatch.streams.common.coverage import ENOUGH, Coverage
 
 
 def test_nothing_is_said_too_soon_and_then_the_truth() -> None:
     bare = [Request(str(at), 1.79e9, "a", "m", source_ip="192.0.2.1", usage=Usage(1, 1)) for at in range(ENOUGH // 2)]
     columns = batch(bare, [1_790_000_000_000] * len(bare))
-    seen = Seen()
+    seen = Coverage()
     seen.look(columns)
     assert seen.not_logged == []
     seen.look(columns)
@@ -25,7 +25,7 @@ def test_nothing_is_said_too_soon_and_then_the_truth() -> None:
 
 
 def test_what_comes_later_is_no_longer_missing() -> None:
-    seen = Seen(enough=1)
+    seen = Coverage(enough=1)
     seen.look(batch([Request("1", 1.79e9, "a", "m")], [1_790_000_000_000]))
     assert "text" in seen.not_logged
     seen.look(batch([Request("2", 1.79e9, "a", "m", prompt="what is a ferry")], [1_790_000_000_000]))

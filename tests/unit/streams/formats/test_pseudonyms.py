@@ -5,14 +5,14 @@ from __future__ import annotations
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
-from siphonwatch.streams.commands.simulating import encode
 from siphonwatch.streams.common import prior
-from siphonwatch.streams.desk import rulings as deciding
-from siphonwatch.streams.desk.reports import Desk
+from siphonwatch.streams.demo.traffic import encode
+from siphonwatch.streams.desk.desk import Desk
 from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.formats.privacy import pseudonym
-from siphonwatch.streams.stores import MemoryStore, snapshot
+from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores.memory import MemoryStore
 
 WORLD = World(accounts=60, days=1.0, prevalence=0.2, seed=4, harvests=("reasoning",))
 KEY = "a key"
@@ -33,9 +33,9 @@ def test_plain_ids_find_what_only_pseudonyms_name() -> None:
     store.judged(store.lead().epoch, Judging(snapshot.pack_memory(engine), packed, [], dict(engine.verdicts), []))
     wanted = requests[0].account_id
     desk = Desk(store, prior.load(), DEFAULT, KEY)
-    assert desk.account(wanted).account == pseudonym(wanted, KEY)
-    assert desk.account(pseudonym(wanted, KEY)).requests == desk.account(wanted).requests
-    made = deciding.decide(desk, wanted, False, "kim", "", None)
+    assert desk.account(wanted).facts.account_id == pseudonym(wanted, KEY)
+    assert desk.account(pseudonym(wanted, KEY)).facts == desk.account(wanted).facts
+    made = desk.rule(wanted, False, "analyst", "", None)
     assert made.accounts == [made.subject] == [pseudonym(wanted, KEY)]
     kept = b"".join(value for _, value, _ in packed) + snapshot.pack_memory(engine)
     assert not any(name.encode() in kept for name in plain)

@@ -11,8 +11,8 @@ from siphonwatch.streams.sidecar.buckets import Buckets
 from siphonwatch.streams.sidecar.decisions import ACTIONS, WHYS, Decider, Policy, adaptive
 from siphonwatch.streams.sidecar.gcra import conform
 from siphonwatch.streams.sidecar.knowledge import Knowledge
-from siphonwatch.streams.stores import MemoryStore
 from siphonwatch.streams.stores.base import Charge, Judging
+from siphonwatch.streams.stores.memory import MemoryStore
 
 from tests.gateways.conftest import verdict
 

@@ -17,8 +17,10 @@ from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import Finding, decode, encode
 from siphonwatch.detector.verdicts.limits import LimitVerdict, reason
 from siphonwatch.streams.common.errors import UsageError
-from siphonwatch.streams.sinks import FORMS, FileSink, WebhookSink, ocsf
-from siphonwatch.streams.sinks.ocsf import event
+from siphonwatch.streams.sinks.file import FileSink
+from siphonwatch.streams.sinks.forms import FORMS
+from siphonwatch.streams.sinks.ocsf import event, ocsf
+from siphonwatch.streams.sinks.webhook import WebhookSink
 from standardwebhooks import Webhook
 
 from tests.services.process import wait_until

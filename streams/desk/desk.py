@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from dataclasses import dataclass
 
 import numpy as np
-from siphonwatch.detector.judging.accounts import NEVER, RECORD
+from siphonwatch.detector.judging.accounts import RECORD, Facts, facts
 from siphonwatch.detector.judging.context import Memory
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.features import FEATURES, matrix
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.scoring.population import Summary
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
-from siphonwatch.detector.verdicts.account import Level, Reason, Verdict, number, probability, reasons
+from siphonwatch.detector.verdicts.account import Reason, Verdict, number, reasons
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.detector.verdicts.limit_habits import own_reasons
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.formats.privacy import PSEUDONYM, pseudonym
-from siphonwatch.streams.replay.run import rfc3339
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Store
 
@@ -41,14 +43,7 @@ class FeatureLine:
 class AccountReport:
     """All that is known of one account."""
 
-    account: str
-    level: str
-    score: float
-    flagged_at: str
-    requests: int
-    tokens_out: int
-    campaign: str
-    allowed: bool
+    facts: Facts
     features: list[FeatureLine]
     verdict: Verdict | None
     reasons: list[Reason]  # of the account itself, as it stands now
@@ -57,14 +52,14 @@ class AccountReport:
 
 
 class Desk:
-    """Reads a live store for a person; writes nothing to it."""
+    """A live store as a person sees it. Only rulings are written."""
 
     def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str = "") -> None:
         self._store, self._key = store, account_key
         memory = store.memory()
-        self.memory = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
-        self.engine = Engine(prior, settings, self.memory)
-        self.engine.teach(store.decisions(), 0)
+        self.context = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
+        self.engine = Engine(prior, settings, self.context)
+        self.engine.teach(store.rulings(), 0)
 
     @property
     def summary(self) -> Summary:
@@ -88,16 +83,8 @@ class Desk:
         for at, one in enumerate(FEATURES):
             shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))
             lines.append(FeatureLine(one.name, READ_AS.get(one.unit, one.unit), shown, median, p99, float(over[at])))
-        flagged, campaign = int(record["flagged_at"]), int(record["campaign"])
         return AccountReport(
-            account=account,
-            level=Level(int(record["level"])).word,
-            score=probability(float(record["evidence"])),
-            flagged_at=rfc3339(None if flagged == NEVER else flagged / 1000),
-            requests=int(record["requests"]),
-            tokens_out=int(record["tokens_out"]),
-            campaign=f"campaign-{campaign}" if campaign else "",
-            allowed=bool(record["allowed"]),
+            facts=facts(account, record),
             features=sorted(lines, key=lambda line: -line.weight),
             verdict=self._store.verdict(account),
             reasons=reasons(features, over, summary),
@@ -111,11 +98,35 @@ class Desk:
 
     def campaign(self, name: str) -> Campaign:
         """One campaign by its name; ``UsageError`` where it is not known."""
-        for one in self.memory.campaigns:
+        for one in self.context.campaigns:
             if name in (one.name, str(one.number)):
                 return one
-        known = ", ".join(one.name for one in self.memory.campaigns) or "none yet"
+        known = ", ".join(one.name for one in self.context.campaigns) or "none yet"
         raise UsageError(f"no campaign {name}; known are: {known}")
+
+    def rulings(self) -> list[Ruling]:
+        """What analysts have ruled, oldest first."""
+        return self._store.rulings()
+
+    def rule(self, subject: str, harvest: bool | None, analyst: str, note: str, days: float | None) -> Ruling:
+        """Keep a ruling on an account or a campaign, with what the model sees of it just now; ``None`` only allows it for ``days``."""
+        now = time.time()
+        if subject.startswith("campaign-"):
+            campaign = self.campaign(subject)
+            accounts, inputs = campaign.members, self.campaign_inputs(campaign)
+        else:
+            subject = self.named(subject)
+            accounts, inputs = [subject], self.account(subject).inputs
+        ruling = Ruling(
+            id=secrets.token_hex(4), subject=subject, accounts=accounts, harvest=harvest, analyst=analyst, at=now, note=note,
+            inputs=inputs, allow_until=None if days is None else now + days * 86_400,
+        )  # fmt: skip
+        self._store.rule(ruling)
+        return ruling
+
+    def take_back(self, ruling: str) -> None:
+        """Take a ruling back: nothing of it stays in the model."""
+        self._store.take_back(ruling)
 
     def campaign_inputs(self, campaign: Campaign) -> dict[str, float]:
         """What the model sees of a campaign's merged state."""

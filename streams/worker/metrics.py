@@ -1,24 +1,14 @@
-"""Prometheus metrics. Label values come from fixed sets or are partition numbers; no account ever is one."""
+"""Prometheus metrics of a worker. Label values come from fixed sets or are partition numbers; no account ever is one."""
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.streams.common.version import program_version
 from siphonwatch.streams.formats.base import DEAD_REASONS
+from siphonwatch.streams.intake import Taken
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-DECISION_SECONDS = (0.000005, 0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005)
-
-
-def program_version() -> str:
-    """The installed version."""
-    try:
-        return version("siphonwatch")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class Metrics:
@@ -65,49 +55,21 @@ class Metrics:
             self.accounts.labels(level.word)
             self.changes.labels(level.word)
 
+    def took(self, taken: Taken, storing: float) -> None:
+        """Count what became of some records; ``storing`` is the seconds that their commit took."""
+        for letter in taken.letters:
+            self.dead.labels(letter.reason).inc()
+        self.records.inc(taken.records)
+        self.skipped.inc(taken.skipped)
+        self.requests.inc(taken.requests)
+        self.duplicates.inc(taken.added.duplicates)
+        self.late.inc(taken.added.late)
+        for step, seconds in (("decode", taken.decoding), ("fold", taken.folding), ("store", storing)):
+            self.batch.labels(step).observe(seconds)
+
     def not_judging(self) -> None:
         """Show nothing that another worker's judging makes untrue."""
         self.leads.set(0)
         self.campaigns.set(0)
         for level in Level:
             self.accounts.labels(level.word).set(0)
-
-
-class SidecarMetrics:
-    """All metrics of one sidecar."""
-
-    def __init__(self) -> None:
-        self.registry = r = CollectorRegistry()
-        self.build = Info("siphonwatch_build", "What is running.", registry=r)
-        self.build.info({"version": program_version()})
-        self.decisions = Counter(
-            "siphonwatch_decisions",
-            "Decisions, by what was decided and why.",
-            ["decision", "why"],
-            registry=r,
-        )
-        self.seconds = Histogram("siphonwatch_decision_seconds", "Time for one decision.", buckets=DECISION_SECONDS, registry=r)
-        self.refused = Counter("siphonwatch_sidecar_requests_refused", "Requests refused without a decision, by why.", ["why"], registry=r)
-        self.age = Gauge("siphonwatch_knowledge_age_seconds", "Since the store last answered.", registry=r)
-        self.known = Gauge("siphonwatch_knowledge_accounts", "Accounts known not to be clear.", registry=r)
-        self.dry_run = Gauge("siphonwatch_dry_run", "1 where decisions are only counted.", registry=r)
-        for why in ("unauthorised", "too_large", "pace"):
-            self.refused.labels(why)
-        self._children = {
-            pair: self.decisions.labels(*pair)
-            for pair in (
-                ("allow", "clear"), ("allow", "watch"), ("allow", "within_limit"), ("allow", "stale"), ("allow", "no_account"),
-                ("throttle", "throttled"), ("block", "blocked"), ("unavailable", "stale"),
-            )
-        }  # fmt: skip
-
-    def follow(self, knowledge: Any, dry_run: bool) -> None:
-        """Read the gauges from ``knowledge`` whenever they are scraped."""
-        self.age.set_function(lambda: min(knowledge.age, 1e9))
-        self.known.set_function(lambda: knowledge.accounts)
-        self.dry_run.set(dry_run)
-
-    def decided(self, decision: str, why: str, seconds: float) -> None:
-        """Count one decision."""
-        self._children[decision, why].inc()
-        self.seconds.observe(seconds)

@@ -1,18 +1,19 @@
-"""The simulator as a source: records in memory, let go at a chosen rate. What the demo reads."""
+"""Records in memory as a source of one partition, let go at a chosen rate: what the demo reads, and a log file read once."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from siphonwatch.streams.sources.base import Polled, Records
+from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
 
 
-class SimulatedSource:
+class MemorySource:
     """See :class:`siphonwatch.streams.sources.base.Source`; one partition."""
 
-    name = "simulated"
-
-    def __init__(self, values: list[bytes], rate: float | None = None, most: int = 4096) -> None:
+    def __init__(self, values: list[bytes], rate: float | None = None, most: int = 4096, name: str = "simulated") -> None:
+        self.name = name
         self._values, self._rate, self._most = values, rate, most
         self._at, self._begun, self._assigned = 0, 0.0, False
 
@@ -48,3 +49,13 @@ class SimulatedSource:
 
     def close(self) -> None:
         """See the protocol."""
+
+
+def open_source(url: str, options: SourceOptions) -> MemorySource:
+    """The records of the log file, or the folder of log files, at ``file:///PATH``."""
+    from siphonwatch.streams.sources import files
+
+    parts = urlsplit(url)
+    path = Path(unquote(parts.netloc + parts.path))
+    records = [record for each in files.find([path]) for chunk in files.read(each) for record in chunk.records]
+    return MemorySource(records, most=options.batch, name=path.name)

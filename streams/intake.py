@@ -1,0 +1,57 @@
+"""The one way in: records become columns, columns go into panes, and what cannot be read is named.
+
+The worker, a replay and a check of a log read by this; they differ only in where records come from and in where panes go.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from siphonwatch.detector.request.columns import RequestBatch, batch
+from siphonwatch.detector.sketch.panes import Added
+from siphonwatch.streams.common.coverage import ENOUGH, Coverage
+from siphonwatch.streams.common.deadletters import DeadLetter, letters
+from siphonwatch.streams.formats.base import Decoded, Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of some records."""
+
+    added: Added
+    letters: list[DeadLetter]
+    records: int
+    requests: int  # counted for the first time
+    skipped: int  # of something else than a request to a model
+    decoding: float  # seconds
+    folding: float
+
+
+class Intake:
+    """Reads with one decoder, and remembers which fields the log holds at all (said after ``enough`` requests)."""
+
+    def __init__(self, decoder: Decoder, enough: int = ENOUGH) -> None:
+        self._decoder = decoder
+        self.coverage = Coverage(enough)
+
+    def read(self, records: Sequence[bytes]) -> tuple[Decoded, RequestBatch]:
+        """Decode ``records``; their text ends here."""
+        decoded = self._decoder.decode(records)
+        columns = batch(decoded.requests, decoded.times)
+        self.coverage.look(columns)
+        return decoded, columns
+
+    def take(
+        self, records: Sequence[bytes], places: Sequence[int], source: str, partition: int | None, fold: Callable[[RequestBatch], Added]
+    ) -> Taken:
+        """Read ``records``, which stand at ``places`` (offsets, or numbers within a file) of ``source``, and ``fold`` them into panes."""
+        started = time.perf_counter()
+        decoded, columns = self.read(records)
+        decoded_at = time.perf_counter()
+        added = fold(columns)
+        folded_at = time.perf_counter()
+        refused = letters(decoded, added, records, places, source, partition)
+        counted = len(decoded.requests) - added.duplicates - len(added.strays)
+        return Taken(added, refused, len(records), counted, decoded.skipped, decoded_at - started, folded_at - decoded_at)

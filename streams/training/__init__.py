@@ -1,0 +1,1 @@
+"""Priors, made from labelled traffic. Nothing that runs in production imports this."""
