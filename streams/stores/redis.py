@@ -1,6 +1,6 @@
 """The Redis store: one small value an account, and two scripts that write all or nothing.
 
-Keys, all under ``<prefix>:2`` (2 is the layout's version) and all with an expiry:
+Keys, all under ``<prefix>:3`` (3 is the layout's version) and all with an expiry:
 
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
@@ -13,7 +13,6 @@ Keys, all under ``<prefix>:2`` (2 is the layout's version) and all with an expir
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -25,6 +24,7 @@ from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable, UsageError, shown
+from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
     Array,
@@ -40,7 +40,7 @@ from siphonwatch.streams.stores.base import (
     standing,
 )
 
-LAYOUT = "2"
+LAYOUT = "3"
 BUCKET_SECONDS = 3600  # that shared buckets live without a request
 TIMEOUT = 10.0  # seconds for one answer
 T = TypeVar("T")
@@ -49,10 +49,6 @@ _position = msgspec.json.Decoder(Position)
 _verdict = msgspec.json.Decoder(Verdict)
 _ruling = msgspec.json.Decoder(Ruling)
 _standing = msgspec.json.Decoder(Standing)
-
-
-def _script(name: str) -> str:
-    return resources.files("siphonwatch.streams.stores").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _client(url: str) -> Any:
@@ -73,8 +69,8 @@ class RedisStore:
             raise UsageError(f"--store {shown(url)} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
         except (redis.ConnectionError, redis.TimeoutError, redis.RedisError) as error:  # a cluster is asked for its slots at once
             raise Unavailable(f"Redis does not answer ({error})") from error
-        self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, str(ttl)
-        self._scripts = {name: self._redis.register_script(_script(name)) for name in ("claim", "commit", "seal", "judged", "spend")}
+        self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, ttl
+        self._scripts = {call: self._redis.register_script(scripts.source(call)) for call in scripts.CALLS}
 
     def _partition_key(self, partition: int, name: str) -> str:
         return f"{self._base}:{{{self._topic}:{partition}}}:{name}"
@@ -93,15 +89,15 @@ class RedisStore:
                 raise Unavailable(f"Redis refuses writes ({error}): free memory, or point --store at the primary") from error
             raise
 
-    def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        return self._ask(lambda: self._scripts[script](keys=keys, args=arguments))
+    def _run(self, keys: list[str], call: scripts.Call) -> Any:
+        return self._ask(lambda: self._scripts[type(call)](keys=keys, args=[call.packed()]))
 
     # ---------------------------------------------------------------------------------------- partitions
 
     def claim(self, partition: int) -> Claim:
         """See the protocol."""
         meta = self._partition_key(partition, "meta")
-        epoch = int(self._run("claim", [meta], [self._ttl]))
+        epoch = int(self._run([meta], scripts.Claim(self._ttl)))
         stored, sealed = cast(list[bytes | None], self._ask(lambda: self._redis.hmget(meta, "position", "sealed")))
         claim = Claim(epoch, _position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED)
         open_ticks = cast(set[bytes], self._ask(lambda: self._redis.smembers(self._partition_key(partition, "ticks"))))
@@ -127,16 +123,14 @@ class RedisStore:
     ) -> None:  # fmt: skip
         """See the protocol."""
         keys = [self._partition_key(partition, "meta"), self._partition_key(partition, "ticks")]
-        arguments: list[Any] = [epoch, msgspec.json.encode(position), self._ttl]
+        ticks = []
         for tick, (accounts, rows) in changed.items():
             keys += (self._partition_key(partition, f"pane:{tick}"), self._partition_key(partition, f"ids:{tick}"))
-            arguments += (tick, ids_to_bytes(ids[tick]), len(accounts))
-            for pair in zip(accounts, state.to_bytes(rows), strict=True):
-                arguments += pair
-        answer = self._run("commit", keys, arguments)
-        if answer == b"FENCED":
+            ticks.append(scripts.CommitTick(tick, ids_to_bytes(ids[tick]), accounts, state.to_bytes(rows)))
+        answer = self._run(keys, scripts.Commit(epoch, msgspec.json.encode(position), self._ttl, ticks))
+        if answer == scripts.FENCED:
             raise Fenced(f"partition {partition} has a new owner")
-        if answer == b"SEALED":
+        if answer == scripts.SEALED:
             raise Sealed(f"partition {partition} was sealed meanwhile")
 
     def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
@@ -152,7 +146,7 @@ class RedisStore:
 
     def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
         """See the protocol."""
-        due = self._run("seal", [self._partition_key(partition, "meta"), self._partition_key(partition, "ticks")], [tick])
+        due = self._run([self._partition_key(partition, "meta"), self._partition_key(partition, "ticks")], scripts.Seal(tick))
         panes = []
         for each in sorted(int(value) for value in due):
             pane = Pane()
@@ -173,7 +167,7 @@ class RedisStore:
 
     def lead(self) -> Lead:
         """See the protocol."""
-        epoch = int(self._run("claim", [self._key("judge")], [self._ttl]))
+        epoch = int(self._run([self._key("judge")], scripts.Claim(self._ttl)))
         lead = Lead(epoch, self.memory())
 
         def accounts() -> list[tuple[bytes, bytes]]:
@@ -200,19 +194,18 @@ class RedisStore:
     def judged(self, epoch: int, judging: Judging) -> None:
         """See the protocol."""
         keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox", "standings", "findings")]
-        arguments: list[Any] = [epoch, judging.memory, self._ttl, self._key("verdict:"), KEPT_FINDINGS, len(judging.accounts)]
-        for entry in judging.accounts:
-            arguments += entry
-        arguments += (len(judging.dropped), *judging.dropped, len(judging.verdicts))
-        for account, verdict in judging.verdicts.items():
-            fields = verdict_fields(verdict) if verdict is not None else {}
-            arguments += (account, msgspec.json.encode(standing(verdict, judging.height)) if verdict else b"", len(fields))
-            for pair in fields.items():
-                arguments += pair
-        arguments.append(len(judging.findings))
-        for about in judging.findings:
-            arguments += about
-        if self._run("judged", keys, arguments) == b"FENCED":
+        keys += [self._key(f"verdict:{account}") for account in judging.verdicts]
+        verdicts = [
+            scripts.JudgedVerdict(account, msgspec.json.encode(standing(verdict, judging.height)), verdict_fields(verdict))
+            if verdict is not None
+            else scripts.JudgedVerdict(account, b"", {})
+            for account, verdict in judging.verdicts.items()
+        ]
+        call = scripts.Judged(
+            epoch, judging.memory, self._ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
+            verdicts, [scripts.JudgedFinding(*each) for each in judging.findings],
+        )  # fmt: skip
+        if self._run(keys, call) == scripts.FENCED:
             raise Fenced("another worker judges now")
 
     def sent(self, count: int) -> None:
@@ -253,10 +246,8 @@ class RedisStore:
 
     def spend(self, charges: list[Charge]) -> list[float]:
         """See the protocol."""
-        arguments: list[Any] = [BUCKET_SECONDS]
-        for one in charges:
-            arguments += (f"{one.account}\0{one.model}", round(one.interval * 1000), one.requests)
-        return [int(ahead) / 1000 for ahead in self._run("spend", [self._key("buckets")], arguments)]
+        spent = [scripts.Spent(f"{charge.account}\0{charge.model}", round(charge.interval * 1000), charge.requests) for charge in charges]
+        return [int(ahead) / 1000 for ahead in self._run([self._key("buckets")], scripts.Spend(BUCKET_SECONDS, spent))]
 
     def findings(self, count: int, subject: str | None = None) -> list[bytes]:
         """See the protocol."""

@@ -181,7 +181,7 @@ class TestRedisStore(StoreMixin):
         partition = [key for key in keys if b"pane" in key or b"ids" in key or b"ticks" in key or b"meta" in key]
         assert len(partition) == 4
         assert all(b":{t:3}:" in key for key in partition)
-        assert client.hget(f"{prefix}:2:{{t}}:verdict:a", "level") == b"block"
+        assert client.hget(f"{prefix}:3:{{t}}:verdict:a", "level") == b"block"
 
 
 @pytest.fixture(scope="module")

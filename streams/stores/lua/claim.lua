@@ -1,5 +1,5 @@
 -- Become the owner of a partition, or of the judging: every earlier owner's writes are refused from now on.
--- KEYS[1] meta   ARGV[1] seconds to live
-local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-redis.call('EXPIRE', KEYS[1], ARGV[1])
+local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
+local epoch = redis.call('HINCRBY', meta, 'epoch', 1)
+redis.call('EXPIRE', meta, given.ttl)
 return epoch

@@ -1,17 +1,17 @@
--- Charge requests to shared buckets (GCRA) and answer how far ahead of time each is by now, in milliseconds: sidecars of one fleet share a limit.
+-- Charge requests to shared buckets (GCRA: one theoretical arrival time a bucket), so that the sidecars of one fleet share a limit.
 -- Redis' own clock, so that hosts need not agree on the time.
--- KEYS[1] buckets: account and model -> theoretical arrival time, ms   ARGV[1] seconds to live, then n times (field, interval in ms, requests)
+local given, buckets = cmsgpack.unpack(ARGV[1]), KEYS[1]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ahead = {}
-for at = 2, #ARGV, 3 do
-  local due = math.max(tonumber(redis.call('HGET', KEYS[1], ARGV[at]) or '0'), now) + ARGV[at + 1] * ARGV[at + 2]
+for number, charge in ipairs(given.charges) do
+  local due = math.max(tonumber(redis.call('HGET', buckets, charge.bucket) or '0'), now) + charge.interval * charge.requests
   if due > now then
-    redis.call('HSET', KEYS[1], ARGV[at], string.format('%.0f', due))
+    redis.call('HSET', buckets, charge.bucket, string.format('%.0f', due))
   else
-    redis.call('HDEL', KEYS[1], ARGV[at])
+    redis.call('HDEL', buckets, charge.bucket)
   end
-  ahead[#ahead + 1] = string.format('%.0f', due - now)
+  ahead[number] = string.format('%.0f', due - now)
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', buckets, given.ttl)
 return ahead
