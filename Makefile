@@ -1,8 +1,8 @@
-# Everything starts here: `make demo` to see it, `make test` to check it. Needs Python 3.11 or newer and make.
+# Everything starts here: `make demo` to see it, `make unit` for a minute's check, `make test` for everything. Needs Python 3.11 or newer and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo test lint services bench quality prior clean
+.PHONY: demo unit test lint services bench quality prior clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.made:
@@ -40,6 +40,9 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	@mkdir -p .cache/typing/siphonwatch && ln -sfn ../../../detector ../../../streams .cache/typing/siphonwatch/
 	$(BIN)/mypy
+
+unit: $(VENV)/.test
+	$(BIN)/python -m pytest tests/unit tests/property tests/formats
 
 test: $(VENV)/.test services lint
 	$(BIN)/python -m pytest

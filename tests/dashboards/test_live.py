@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -92,7 +91,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             wait_until(lambda port=port: listens(port), 60, f"port {port} to listen\n{programs[-1].tail()}")  # type: ignore[misc]
         made = Live(prometheus, decisions, receiver.heard)  # type: ignore[attr-defined]
         wait_until(lambda: bool(made.query("sum(siphonwatch_campaigns_found_total) > 0")), 120, "the demo to find a campaign")
-        time.sleep(12)  # so that rates have something to stand on
+        seconds = "count_over_time(siphonwatch_ready[1h]) > 14"  # so that rates have something to stand on
+        wait_until(lambda: bool(made.query(seconds)), 60, "Prometheus to have looked often enough")
         yield made
     finally:
         for program in reversed(programs):

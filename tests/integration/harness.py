@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tests.services.kafka import Broker
 from tests.services.process import Program, wait_until
 from tests.services.redis import RedisServer
 
+NEVER_IDLE = "3600"  # the log is of the past: while it is written, no pause of a slow machine may look like its end
 SETTINGS = DEFAULT
 WORLD = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
 
@@ -88,7 +90,7 @@ class Pipeline:
         """Start one more worker."""
         command = [
             sys.executable, "-m", "siphonwatch.streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
-            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", "4",
+            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", NEVER_IDLE,
             "--verdict-topic", f"{self.topic}.verdicts", "--dead-letter-topic", f"{self.topic}.dead", *self.options, *more,
         ]  # fmt: skip
         environment = {**os.environ, "SIPHONWATCH_SESSION_SECONDS": "1.5"}
@@ -96,29 +98,43 @@ class Pipeline:
         self.workers.append(program)
         return program
 
+    @property
+    def read(self) -> int:
+        """Records whose rows are stored."""
+        return sum(position.offset for position, _ in self.store.positions(self.partitions) if position)
+
+    def has_read(self, records: int) -> None:
+        """Wait until so many records are stored."""
+        self._wait(lambda: self.read >= records, 90, f"{records} records to be stored")
+
     def done(self, records: int) -> bool:
         """Everything read, and judged to the last tick."""
         positions = [position for position, _ in self.store.positions(self.partitions)]
-        if any(position is None for position in positions):
-            return False
-        if sum(position.offset for position in positions if position) < records:
+        if any(position is None for position in positions) or self.read < records:
             return False
         memory = self.store.memory()
         last = max(position.last for position in positions if position)
         return memory is not None and snapshot.unpack_memory(memory, SETTINGS).closed >= last
 
     def finish(self, records: int, seconds: float = 90) -> None:
-        """Wait until all is judged."""
+        """Wait until all is read, then until it is judged: by a last worker, to which silence means the end."""
+        self.has_read(records)
+        self.stop()
+        self.worker("--idle-seconds", "0.5")
+        self._wait(lambda: self.done(records), seconds, "everything to be read and judged")
+        self.stop()
+
+    def _wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         logs = lambda: "\n".join(f"--- {worker.output.name} {worker.process.poll()}\n{worker.tail(8)}" for worker in self.workers[-4:])  # noqa: E731
         try:
-            wait_until(lambda: self.done(records), seconds, "everything to be read and judged")
+            wait_until(condition, seconds, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.store.positions(self.partitions)}\n{logs()}") from None
 
     def stop(self) -> None:
         for worker in self.workers:
             if worker.running:
-                worker.stop()
+                assert worker.stop() == 0, worker.tail()
 
     def outcome(self) -> Outcome:
         """What stands in the store."""

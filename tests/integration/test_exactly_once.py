@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,11 +43,11 @@ def pipeline(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> Itera
         each.stop()
 
 
-def trickle(live: Pipeline, records: list[tuple[bytes | None, bytes]], seconds: float) -> None:
-    """Write ``records`` bit by bit over ``seconds``, so that the workers are never far from the end."""
+def trickle(live: Pipeline, records: list[tuple[bytes | None, bytes]]) -> None:
+    """Write ``records`` bit by bit, each when the one before is nearly read: the workers are never far from the end."""
     for part in range(20):
+        live.has_read((part - 1) * len(records) // 20)
         live.broker.produce(live.topic, records[part * len(records) // 20 : (part + 1) * len(records) // 20], 3)
-        time.sleep(seconds / 20)
 
 
 @pytest.mark.parametrize("size", [1_000_000, 61])
@@ -59,9 +58,8 @@ def test_batch_sizes_do_not_change_a_replay(requests: list[Request], expected: O
 def test_live_equals_replay(pipeline: Make, requests: list[Request], expected: Outcome) -> None:
     live = pipeline(1)
     live.broker.produce(live.topic, keyed(requests, "account"))
-    worker = live.worker()
+    live.worker()
     live.finish(len(requests))
-    assert worker.stop(10) == 0
     same(live.outcome(), expected)
     sent = live.broker.read(f"{live.topic}.verdicts")
     assert len(sent) >= len(expected.verdicts)
@@ -71,31 +69,28 @@ def test_a_worker_killed_ten_times(pipeline: Make, requests: list[Request], expe
     rng = random.Random(5)
     live = pipeline(2, "--batch", "150")
     live.broker.produce(live.topic, keyed(requests, "account"))
-    for _ in range(10):
+    for death in range(10):
         worker = live.worker()
-        time.sleep(rng.uniform(1.2, 3.2))
+        live.has_read(rng.randrange(live.read + 1, (death + 2) * len(requests) // 12 + 2))
         worker.kill()
     live.worker()
     live.finish(len(requests))
-    live.stop()
     same(live.outcome(), expected)
 
 
 @pytest.mark.parametrize("key", ["account", "request", "none"])
 def test_three_workers_that_die_and_come_back(pipeline: Make, requests: list[Request], expected: Outcome, key: str) -> None:
     rng = random.Random(key)
-    live = pipeline(3, "--batch", "200", "--idle-seconds", "10")  # the log is of the past: no pause of the writer may close a tick
+    live = pipeline(3, "--batch", "200")
     records = keyed(requests, key)
-    writing = threading.Thread(target=trickle, args=(live, records, 8.0))
+    writing = threading.Thread(target=trickle, args=(live, records))
     writing.start()
     alive = [live.worker() for _ in range(3)]
-    for _ in range(4):
-        time.sleep(rng.uniform(0.8, 2.0))
+    for death in range(4):
+        live.has_read((death + 1) * len(records) // 6)
         alive.pop(rng.randrange(len(alive))).kill()
         alive.append(live.worker())
     writing.join()
-    time.sleep(1.0)
-    assert alive.pop(0).stop(10) == 0
+    assert alive.pop(0).stop() == 0
     live.finish(len(requests))
-    live.stop()
     same(live.outcome(), expected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from siphonwatch.detector.request.request import Request
 
 from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
 from tests.services.kafka import Broker
-from tests.services.process import free_port, wait_until
+from tests.services.process import Program, free_port, wait_until
 from tests.services.redis import RedisServer
 
 TEXT = "quibbledorf zanzimarck flumergast"
@@ -70,8 +70,7 @@ def test_redis_and_the_broker_go_away_and_come_back(
     own_broker: Broker, own_redis: RedisServer, tmp_path: Path, requests: list[Request], expected: Outcome
 ) -> None:
     port = free_port()
-    # the log is of the past: no outage may look like silence and close a tick
-    live = Pipeline(own_broker, own_redis, tmp_path, 2, ("--batch", "150", "--idle-seconds", "30"))
+    live = Pipeline(own_broker, own_redis, tmp_path, 2, ("--batch", "150"))
     third = len(requests) // 3
     live.broker.produce(live.topic, keyed(requests[:third], "account"))
     worker = live.worker("--http-port", str(port))
@@ -90,8 +89,9 @@ def test_redis_and_the_broker_go_away_and_come_back(
     own_broker.start()
     wait_until(lambda: page(port, "readyz")[0] == 200, 90, "the worker to be ready again")
     live.broker.produce(live.topic, keyed(requests[2 * third :], "account"))
+    live.has_read(len(requests))
+    assert worker.stop() == 0
     live.finish(len(requests), 120)
-    assert worker.stop(10) == 0
     same(live.outcome(), expected)
 
 
@@ -110,7 +110,6 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
     live.broker.produce(live.topic, good[:150] + [(None, record) for record in bad] + good[150:])
     worker = live.worker()
     live.finish(len(good) + len(bad))
-    assert worker.stop(10) == 0
     letters = [msgspec.json.decode(value) for value in live.broker.read(f"{live.topic}.dead")]
     assert sorted(letter["reason"] for letter in letters) == sorted(
         ["not_json", "unknown_format", "too_deep", "too_large", "bad_time", "bad_time", "wrong_type"]
@@ -145,7 +144,6 @@ def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path
     live.broker.produce(live.topic, [(None, encode(request)) for request in world])
     worker = live.worker()
     live.finish(len(world))
-    worker.stop(10)
     client = redis_server.client()
     stored = b"\n".join(everything(client, key) for key in client.scan_iter(f"test-{live.topic}:*"))
     assert world[0].account_id.encode() in stored, "what is stored is read as it was written"
@@ -156,7 +154,14 @@ def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path
 
 def test_sigterm_while_waiting_for_a_broker(redis_server: RedisServer, tmp_path: Path, broker: Broker) -> None:
     live = Pipeline(broker, redis_server, tmp_path, 1)
-    worker = live.worker("--source", f"kafka://127.0.0.1:{free_port()}/nobody")
-    time.sleep(3)
-    assert worker.running
-    assert worker.stop(10) == 0
+    port = free_port()
+    worker = live.worker("--source", f"kafka://127.0.0.1:{free_port()}/nobody", "--http-port", str(port))
+    wait_until(lambda: waits(port, "broker") >= 1, 30, "the worker to say that it waits for Kafka")
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("command", [["run", "--source", "kafka://127.0.0.1:9/nobody"], ["sidecar"], ["demo"]])
+def test_a_signal_since_the_first_line_of_main_ends_a_program_with_0(command: list[str], tmp_path: Path) -> None:
+    program = Program([sys.executable, "-m", "siphonwatch.streams", *command], tmp_path / "program.log")
+    wait_until(lambda: not program.running or program.armed, 15, "the first line of main")
+    assert program.stop() == 0, program.tail()

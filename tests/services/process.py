@@ -17,14 +17,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+PATIENCE = 8.0  # times the seconds that an idle machine would need at most: a busy one only takes longer, it fails nothing
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll ``condition``; fail with ``what`` after ``seconds``."""
-    ends = time.monotonic() + seconds
+    """Poll ``condition``; fail with ``what`` when it does not come true in ``PATIENCE`` times ``seconds``."""
+    ends = time.monotonic() + seconds * PATIENCE
     while time.monotonic() < ends:
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+    raise AssertionError(f"not within {seconds * PATIENCE:.0f} s: {what}")
 
 
 def listens(port: int) -> bool:
@@ -46,6 +49,13 @@ class Program:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def armed(self) -> bool:
+        """Whether SIGTERM is caught by now: the program has reached the first line of its ``main``."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = int(next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), 16)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
     def kill(self) -> None:
         """SIGKILL: no chance to finish anything."""
         self.process.send_signal(signal.SIGKILL)
@@ -54,12 +64,13 @@ class Program:
     def stop(self, seconds: float = 15) -> int:
         """SIGTERM, then wait; the exit code."""
         if self.running:
+            wait_until(lambda: not self.running or self.armed, 15, "the program to listen to signals")
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=seconds)
+            return self.process.wait(timeout=seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still running {seconds:.0f} s after SIGTERM:\n{self.tail()}") from None
+            raise AssertionError(f"still running {seconds * PATIENCE:.0f} s after SIGTERM:\n{self.tail()}") from None
 
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.output.read_text(errors="replace").splitlines()[-lines:])
