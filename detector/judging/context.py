@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(slots=True)
-class Memory:
+class Context:
     """The population, the campaigns, the models met so far, and where event time stands."""
 
     closed: int = -1  # the newest tick that was judged

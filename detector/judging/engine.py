@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts, facts
-from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.learning.rulings import Ruling, Teaching
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.scoring import drift
@@ -40,10 +40,10 @@ THROTTLE, BLOCK = int(Level.THROTTLE), int(Level.BLOCK)
 class Engine:
     """Judges accounts tick by tick."""
 
-    def __init__(self, prior: Prior, settings: Settings = DEFAULT, memory: Memory | None = None) -> None:
+    def __init__(self, prior: Prior, settings: Settings = DEFAULT, context: Context | None = None) -> None:
         self.settings = settings
         self.accounts = Accounts()
-        self.memory = memory or Memory(height=settings.flag_odds)
+        self.context = context or Context(height=settings.flag_odds)
         self.teaching = Teaching(prior)
         self.verdicts: dict[str, Verdict] = {}  # the last verdict of every account that is not clear
         self.changed: set[str] = set()  # accounts whose state or record changed since the last ``take_changes``
@@ -62,8 +62,8 @@ class Engine:
     def summary(self) -> Summary:
         """The population that accounts are judged by in this epoch."""
         if self._summary is None:
-            known = self.memory.population.summary(self._reference, self.settings.reference_accounts)
-            self._summary = msgspec.structs.replace(known, released=self.memory.released)
+            known = self.context.population.summary(self._reference, self.settings.reference_accounts)
+            self._summary = msgspec.structs.replace(known, released=self.context.released)
         return self._summary
 
     # ------------------------------------------------------------------------------------- one log, one partition
@@ -97,11 +97,11 @@ class Engine:
 
         Ticks are closed in ascending order; one without requests may be left out.
         """
-        memory, settings = self.memory, self.settings
-        if tick <= memory.closed:
-            raise ValueError(f"tick {tick} comes after tick {memory.closed}, which is judged already")
+        context, settings = self.context, self.settings
+        if tick <= context.closed:
+            raise ValueError(f"tick {tick} comes after tick {context.closed}, which is judged already")
         at = (tick + 1) * settings.tick_ms + settings.lateness_ms
-        memory.begun = tick if memory.begun < 0 else memory.begun
+        context.begun = tick if context.begun < 0 else context.begun
         changes = self._turn_epoch(tick, at)
         merged = panes[0] if len(panes) == 1 else Pane()
         for pane in panes if len(panes) > 1 else ():
@@ -120,13 +120,13 @@ class Engine:
         if self._allowed:
             records["allowed"][position] = [name in self._allowed for name in names]
         self.changed.update(names)
-        memory.closed = tick
+        context.closed = tick
         if len(position):
-            memory.meet_models(delta, tick, settings)
+            context.meet_models(delta, tick, settings)
             self._judge(position, at)
             changes += self._verdicts(position, at, tick)
             changes += evasion.of_accounts(delta, self.accounts, position, at, tick, settings)
-            changes += evasion.of_campaigns(delta, self.accounts, position, memory.campaigns, at, tick, settings)
+            changes += evasion.of_campaigns(delta, self.accounts, position, context.campaigns, at, tick, settings)
         return sorted(changes, key=place)
 
     def view(self, rows: Array) -> View:
@@ -150,7 +150,7 @@ class Engine:
         """Move levels, and say which accounts' changed."""
         settings, records = self.settings, self.accounts.records
         mine = records[position]
-        height = self.memory.height
+        height = self.context.height
         standing = self._standing(position)
         asked = verdict.level_of(standing, height, settings)
         supported = asked >= mine["level"]
@@ -182,7 +182,7 @@ class Engine:
     def _standing(self, position: Array) -> Array:
         """Evidence as it stands now: an account's own, or its campaign's."""
         records = self.accounts.records[position]
-        strength = {one.number: one.evidence for one in self.memory.campaigns}
+        strength = {one.number: one.evidence for one in self.context.campaigns}
         shared = np.array([strength.get(number, NOTHING) for number in records["campaign"].tolist()])
         result: Array = np.maximum(records["current"], shared)
         return result
@@ -193,7 +193,7 @@ class Engine:
             return []
         features = matrix(self.view(self.accounts.rows[position]))
         current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
-        strongest = {one.number: one for one in self.memory.campaigns}
+        strongest = {one.number: one for one in self.context.campaigns}
         shared = np.zeros(len(position), dtype=bool)
         for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
             group = strongest.get(number)
@@ -234,36 +234,36 @@ class Engine:
 
     def _turn_epoch(self, tick: int, at: int) -> list[Finding]:
         """At the first tick of a new epoch: learn the population, set the height of the flag, link accounts."""
-        memory, settings = self.memory, self.settings
+        context, settings = self.context, self.settings
         epoch = tick * settings.tick_ms // settings.epoch_ms
-        if memory.epoch == epoch:
+        if context.epoch == epoch:
             return []
-        if memory.epoch >= 0:
-            self._learn_population(memory.epoch)
+        if context.epoch >= 0:
+            self._learn_population(context.epoch)
         span = tick * settings.tick_ms // settings.link_ms
-        due = memory.epoch >= 0 and span != memory.epoch * settings.epoch_ms // settings.link_ms
-        memory.epoch = epoch
+        due = context.epoch >= 0 and span != context.epoch * settings.epoch_ms // settings.link_ms
+        context.epoch = epoch
         self._forget(tick)
         return self._link(at, tick) if due else []
 
     def _learn_population(self, epoch: int) -> None:
         """Count the accounts that were active in ``epoch``, as they look now."""
-        memory, settings = self.memory, self.settings
+        context, settings = self.context, self.settings
         rows, records = self.accounts.known()
         first = epoch * settings.epoch_ms // settings.tick_ms
         active = np.flatnonzero(records["seen"] >= first)
         grown = View(rows[active]).count("requests") >= settings.population_floor
         known = self.view(rows[active[grown]])  # by what was known so far: made before that fades, or a restart just now would see less
-        memory.population.fade(settings.population_keep)
+        context.population.fade(settings.population_keep)
         if bool(grown.any()):
-            memory.population.observe(matrix(known))
-            memory.population.observe_content(known)
+            context.population.observe(matrix(known))
+            context.population.observe_content(known)
         judged = records["own"][records["own"] > NOTHING]
         if bool(grown.any()):
-            memory.history = [*memory.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
-            memory.drifting = drift.drifting(memory.history)
-        memory.height = verdict.flag_height(settings, judged) + settings.drift_odds * memory.drifting
-        memory.released = memory.released_now(settings)
+            context.history = [*context.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
+            context.drifting = drift.drifting(context.history)
+        context.height = verdict.flag_height(settings, judged) + settings.drift_odds * context.drifting
+        context.released = context.released_now(settings)
         self._summary = None
 
     def _forget(self, tick: int) -> None:
@@ -282,9 +282,9 @@ class Engine:
 
     def _link(self, at: int, tick: int) -> list[Finding]:
         """Link suspicious accounts, judge the groups, and pass their level on to their members."""
-        memory, settings, accounts = self.memory, self.settings, self.accounts
+        context, settings, accounts = self.context, self.settings, self.accounts
         rows, records = accounts.known()
-        near = np.flatnonzero((records["current"] >= memory.height - settings.link_reach) & (records["allowed"] == 0))
+        near = np.flatnonzero((records["current"] >= context.height - settings.link_reach) & (records["allowed"] == 0))
         ids = np.array([accounts.ids[position] for position in near.tolist()], dtype=object)
         near = near[np.argsort(ids, kind="stable")]  # by id, so that nothing below depends on the order of arrival
         strongest = np.argsort(-records["current"][near], kind="stable")[: settings.link_most]
@@ -297,12 +297,12 @@ class Engine:
             members = np.flatnonzero(group == number)
             found[frozenset(accounts.ids[position] for position in candidates[members].tolist())] = members
         touched: set[int] = set()
-        for number, names in campaigns.adopt(list(found), memory.campaigns, memory.next_campaign):
-            memory.next_campaign = max(memory.next_campaign, number + 1)
+        for number, names in campaigns.adopt(list(found), context.campaigns, context.next_campaign):
+            context.next_campaign = max(context.next_campaign, number + 1)
             members = found[names]
             touched.update(self._judge_campaign(number, sorted(names), candidates[members], campaigns.ties(weights, members), at))
         position = np.array(sorted(touched, key=lambda each: accounts.ids[each]), dtype=np.int64)
-        changes: list[Finding] = [self._tell(one, at, tick) for one in memory.campaigns if campaigns.worth_telling(one, settings)]
+        changes: list[Finding] = [self._tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)]
         return changes + (self._verdicts(position, at, tick) if len(position) else [])
 
     def _tell(self, one: Campaign, at: int, tick: int) -> CampaignVerdict:
@@ -329,7 +329,7 @@ class Engine:
 
     def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
         """Score the merged state of a group; the positions of its members if it stands as a campaign."""
-        memory, settings = self.memory, self.settings
+        context, settings = self.context, self.settings
         owned = sum(ties.get(trait, 0.0) for trait in campaigns.OWNED) >= settings.tie_odds
         if not owned and ties.get("content", 0.0) < settings.tie_odds:
             return []
@@ -344,17 +344,17 @@ class Engine:
             counted = min(counted, settings.alike_most)
         by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(counted))
         evidence = min(merged, average + by_size) - settings.overlap_odds * overlap
-        known = next((one for one in memory.campaigns if one.number == number), None)
+        known = next((one for one in context.campaigns if one.number == number), None)
         if known is None:
-            if evidence < memory.height:
+            if evidence < context.height:
                 return []
             known = Campaign(number, names, at, evidence, ties)
-            memory.campaigns.append(known)
+            context.campaigns.append(known)
         known.members = sorted(set(known.members) | set(names))
         known.evidence = max(known.evidence, evidence)
         known.ties = ties
         known.features = features[0].tolist()
-        known.level = int(verdict.level_of(np.array([known.evidence]), memory.height, settings)[0])
+        known.level = int(verdict.level_of(np.array([known.evidence]), context.height, settings)[0])
         everyone = self.accounts.positions([name for name in known.members if name in self.accounts.index])
         records["campaign"][everyone] = number
         records["evidence"][everyone] = np.maximum(records["evidence"][everyone], known.evidence)

@@ -68,9 +68,9 @@ def replayed(result: Replayed, count: int) -> None:
     flagged = int((records["flagged_at"] >= 0).sum())
     console.print(
         f"{result.records:,} records, {len(engine.accounts):,} accounts, [bold]{flagged} flagged[/], "
-        f"{len(engine.memory.campaigns)} campaigns"
+        f"{len(engine.context.campaigns)} campaigns"
     )
-    for one in engine.memory.campaigns:
+    for one in engine.context.campaigns:
         console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one.ties)}")
     if result.duplicates:
         console.print(f"{result.duplicates:,} second deliveries were not counted again")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD, Facts, facts
-from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.features import FEATURES, matrix
@@ -56,8 +56,8 @@ class Desk:
 
     def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str = "") -> None:
         self._store, self._key = store, account_key
-        memory = store.memory()
-        self.context = snapshot.unpack_memory(memory, settings) if memory else Memory(height=settings.flag_odds)
+        stored = store.context()
+        self.context = snapshot.unpack_context(stored, settings) if stored else Context(height=settings.flag_odds)
         self.engine = Engine(prior, settings, self.context)
         self.engine.teach(store.rulings(), 0)
 

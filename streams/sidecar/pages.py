@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-FRESH = 5.0  # seconds that what was read of the judging's memory serves
+FRESH = 5.0  # seconds that what was read of the judging's context serves
 MOST = 1000  # rows of one answer
 
 

@@ -1,7 +1,7 @@
 """What a store keeps, and the promise each backend gives.
 
 Two things are written, each atomically and each fenced by an epoch: a partition's panes with the position they include,
-and a judging's accounts with the memory they belong to. Every call may block on the network and raises ``Unavailable``
+and a judging's accounts with the context they belong to. Every call may block on the network and raises ``Unavailable``
 when the store does not answer; the caller retries, after loading what is there.
 """
 
@@ -46,7 +46,7 @@ class Lead:
     """The judging as its new owner finds it."""
 
     epoch: int
-    memory: bytes | None
+    context: bytes | None
     accounts: list[str] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Lead:
 class Judging:
     """What one step of judging writes."""
 
-    memory: bytes
+    context: bytes
     accounts: list[tuple[str, bytes, float]]  # account, state and record, evidence
     dropped: list[str]
     verdicts: dict[str, Verdict | None]  # ``None`` deletes: the account is clear again
@@ -150,8 +150,8 @@ class Store(Protocol):
         """The accounts of strongest evidence, strongest first."""
         ...
 
-    def memory(self) -> bytes | None:
-        """The judging's memory."""
+    def context(self) -> bytes | None:
+        """The judging's context."""
         ...
 
     def standings_version(self) -> int:

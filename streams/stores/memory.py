@@ -100,7 +100,7 @@ class MemoryStore:
             lead = self._lead
             lead.epoch += 1
             values = [value for value, _ in self._accounts.values()]
-            return Lead(lead.epoch, lead.memory, list(self._accounts), values, dict(lead.verdicts), list(lead.outbox))
+            return Lead(lead.epoch, lead.context, list(self._accounts), values, dict(lead.verdicts), list(lead.outbox))
 
     def judged(self, epoch: int, judging: Judging) -> None:
         """See the protocol."""
@@ -108,7 +108,7 @@ class MemoryStore:
             lead = self._lead
             if lead.epoch != epoch:
                 raise Fenced("another worker judges now")
-            lead.memory = judging.memory
+            lead.context = judging.context
             self._accounts.update({account: (value, evidence) for account, value, evidence in judging.accounts})
             for account in judging.dropped:
                 self._accounts.pop(account, None)
@@ -142,9 +142,9 @@ class MemoryStore:
         with self._lock:
             return sorted(self._accounts, key=lambda account: (-self._accounts[account][1], account))[:count]
 
-    def memory(self) -> bytes | None:
+    def context(self) -> bytes | None:
         """See the protocol."""
-        return self._lead.memory
+        return self._lead.context
 
     def standings_version(self) -> int:
         """See the protocol."""

@@ -168,7 +168,7 @@ class RedisStore:
     def lead(self) -> Lead:
         """See the protocol."""
         epoch = int(self._run([self._key("judge")], scripts.Claim(self._ttl)))
-        lead = Lead(epoch, self.memory())
+        lead = Lead(epoch, self.context())
 
         def accounts() -> list[tuple[bytes, bytes]]:
             return list(self._redis.hscan_iter(self._key("accounts"), count=1000))
@@ -202,7 +202,7 @@ class RedisStore:
             for account, verdict in judging.verdicts.items()
         ]
         call = scripts.Judged(
-            epoch, judging.memory, self._ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
+            epoch, judging.context, self._ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
             verdicts, [scripts.JudgedFinding(*each) for each in judging.findings],
         )  # fmt: skip
         if self._run(keys, call) == scripts.FENCED:
@@ -228,9 +228,9 @@ class RedisStore:
         names = cast(list[bytes], self._ask(lambda: self._redis.zrevrange(self._key("ranking"), 0, count - 1)))
         return [name.decode() for name in names]
 
-    def memory(self) -> bytes | None:
+    def context(self) -> bytes | None:
         """See the protocol."""
-        return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("judge"), "memory")))
+        return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("judge"), "context")))
 
     def standings_version(self) -> int:
         """See the protocol."""

@@ -96,7 +96,7 @@ class Judged(Call):
     keys = ("meta", "accounts", "ranking", "outbox", "standings", "findings", "verdict", "…")
 
     epoch: int
-    memory: bytes
+    context: bytes
     ttl: int
     kept: int  # findings that are kept to look back at
     accounts: list[JudgedAccount]

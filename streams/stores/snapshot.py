@@ -1,11 +1,11 @@
-"""The engine's memory and accounts as bytes, for a store to keep."""
+"""The engine's context and accounts as bytes, for a store to keep."""
 
 from __future__ import annotations
 
 import msgspec
 import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD
-from siphonwatch.detector.judging.context import Memory
+from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.scoring.features import NAMES
 from siphonwatch.detector.scoring.model import Prior
@@ -21,7 +21,7 @@ STATE_BYTES = 2 + state.ROW.itemsize
 
 
 class _Stored(msgspec.Struct):
-    """The wire form of :class:`siphonwatch.detector.judging.engine.Memory`."""
+    """The wire form of :class:`siphonwatch.detector.judging.engine.Context`."""
 
     version: int
     settings: str
@@ -39,31 +39,31 @@ class _Stored(msgspec.Struct):
     released: list[int]
 
 
-def pack_memory(engine: Engine) -> bytes:
+def pack_context(engine: Engine) -> bytes:
     """Everything an engine knows beside its accounts."""
-    memory = engine.memory
+    context = engine.context
     return msgspec.msgpack.encode(
         _Stored(
             state.VERSION,
             repr(engine.settings),
-            memory.closed,
-            memory.epoch,
-            memory.height,
-            memory.population.counts.astype("<i8").tobytes(),
-            memory.population.content.astype("<i8").tobytes(),
-            memory.campaigns,
-            memory.next_campaign,
-            memory.history,
-            memory.drifting,
-            memory.begun,
-            memory.models,
-            memory.released,
+            context.closed,
+            context.epoch,
+            context.height,
+            context.population.counts.astype("<i8").tobytes(),
+            context.population.content.astype("<i8").tobytes(),
+            context.campaigns,
+            context.next_campaign,
+            context.history,
+            context.drifting,
+            context.begun,
+            context.models,
+            context.released,
         )
     )
 
 
-def unpack_memory(value: bytes, settings: Settings) -> Memory:
-    """The inverse of :func:`pack_memory`; ``UsageError`` where it was written under other settings."""
+def unpack_context(value: bytes, settings: Settings) -> Context:
+    """The inverse of :func:`pack_context`; ``UsageError`` where it was written under other settings."""
     stored = msgspec.msgpack.decode(value, type=_Stored)
     if stored.version != state.VERSION or stored.settings != repr(settings):
         raise UsageError(
@@ -72,7 +72,7 @@ def unpack_memory(value: bytes, settings: Settings) -> Memory:
         )
     counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
     content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
-    return Memory(
+    return Context(
         stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting, stored.begun, stored.models,
         stored.released,
@@ -89,10 +89,10 @@ def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes,
 
 
 def restore(
-    prior: Prior, settings: Settings, memory: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]
+    prior: Prior, settings: Settings, context: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]
 ) -> Engine:
-    """An engine as it was when its memory and accounts were packed."""
-    engine = Engine(prior, settings, unpack_memory(memory, settings) if memory else None)
+    """An engine as it was when its context and accounts were packed."""
+    engine = Engine(prior, settings, unpack_context(context, settings) if context else None)
     if accounts:
         rows = state.from_bytes([value[:STATE_BYTES] for value in values])
         records = np.frombuffer(b"".join(value[STATE_BYTES:] for value in values), dtype=RECORD)

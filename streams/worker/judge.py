@@ -55,10 +55,10 @@ class Judge:
         self._settings = settings
         lead = store.lead()
         self._epoch = lead.epoch
-        self.engine: Engine = snapshot.restore(prior, settings, lead.memory, lead.accounts, lead.values, lead.verdicts)
+        self.engine: Engine = snapshot.restore(prior, settings, lead.context, lead.accounts, lead.values, lead.verdicts)
         self._outbox = lead.outbox
         self._undropped: dict[int, list[int]] = {}
-        log.info("judging", accounts=len(lead.accounts), closed=self.engine.memory.closed)
+        log.info("judging", accounts=len(lead.accounts), closed=self.engine.context.closed)
         self._send()
 
     def step(self, partitions: int) -> int:
@@ -66,13 +66,13 @@ class Judge:
         store, settings, engine = self._store, self._settings, self.engine
         now_ms = int(self._now() * 1000)
         tick = due(store.positions(partitions), settings.tick_ms, now_ms, settings.lateness_ms)
-        if tick <= engine.memory.closed:
+        if tick <= engine.context.closed:
             return 0
         started = time.perf_counter()
         panes: dict[int, list[Pane]] = {}
         for partition in range(partitions):
             for each, pane in store.seal(partition, tick):
-                if each > engine.memory.closed:
+                if each > engine.context.closed:
                     panes.setdefault(each, []).append(pane)
                 self._undropped.setdefault(partition, []).append(each)
         engine.teach(store.rulings(), now_ms)
@@ -97,12 +97,12 @@ class Judge:
         self._store.judged(
             self._epoch,
             Judging(
-                memory=snapshot.pack_memory(engine),
+                context=snapshot.pack_context(engine),
                 accounts=snapshot.pack_accounts(engine, changed),
                 dropped=dropped,
                 verdicts={**dict.fromkeys(dropped), **hashes},
                 findings=[(one.subject, sent) for one, sent in zip(found, findings, strict=True)],
-                height=engine.memory.height,
+                height=engine.context.height,
             ),
         )
         self._outbox += findings
@@ -114,10 +114,10 @@ class Judge:
 
     def observe(self, found: list[Finding]) -> None:
         """Count what was found, and how all accounts stand now."""
-        metrics, memory, flagged = self._metrics, self.engine.memory, (Level.THROTTLE.word, Level.BLOCK.word)
-        metrics.height.set(memory.height)
-        metrics.drift.set(memory.drifting)
-        metrics.campaigns.set(len(memory.campaigns))
+        metrics, context, flagged = self._metrics, self.engine.context, (Level.THROTTLE.word, Level.BLOCK.word)
+        metrics.height.set(context.height)
+        metrics.drift.set(context.drifting)
+        metrics.campaigns.set(len(context.campaigns))
         for one in found:
             metrics.findings.labels(one.__struct_config__.tag).inc()
             if isinstance(one, CampaignVerdict):

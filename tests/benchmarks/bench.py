@@ -98,8 +98,8 @@ class Live:
 
     def judged(self) -> bool:
         position, _ = self.store.positions(1)[0]
-        memory = self.store.memory()
-        return bool(position and memory and snapshot.unpack_memory(memory, DEFAULT).closed >= position.last)
+        stored = self.store.context()
+        return bool(position and stored and snapshot.unpack_context(stored, DEFAULT).closed >= position.last)
 
 
 def live_rate(live: Live, count: int) -> float:

@@ -52,7 +52,7 @@ class StoreMixin:
         claim = store.claim(0)
         assert (claim.position, claim.sealed, claim.panes, claim.ids) == (None, -1, [], {})
         lead = store.lead()
-        assert (lead.memory, lead.accounts, lead.outbox) == (None, [], [])
+        assert (lead.context, lead.accounts, lead.outbox) == (None, [], [])
         assert store.account("a") is None
         assert store.verdict("a") is None
         assert store.top(3) == []
@@ -94,12 +94,12 @@ class StoreMixin:
     def test_a_judging_is_all_or_nothing_and_fenced(self, store: Store) -> None:
         stale = store.lead().epoch
         epoch = store.lead().epoch
-        judging = Judging(b"memory", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0)
+        judging = Judging(b"context", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0)
         with pytest.raises(Fenced):
             store.judged(stale, judging)
-        assert store.memory() is None
+        assert store.context() is None
         store.judged(epoch, judging)
-        assert store.memory() == b"memory"
+        assert store.context() == b"context"
         assert store.account("b") == b"two"
         assert store.top(5) == ["b", "a"]
         assert store.verdict("a") == verdict("a")
@@ -110,7 +110,7 @@ class StoreMixin:
         store.sent(1)
         store.judged(lead.epoch, Judging(b"later", [], ["b"], {"a": None, "b": None}, []))
         after = store.lead()
-        assert (after.memory, after.accounts, after.verdicts, after.outbox) == (b"later", ["a"], {}, [])
+        assert (after.context, after.accounts, after.verdicts, after.outbox) == (b"later", ["a"], {}, [])
 
     def test_standings_follow_verdicts_and_say_when_they_changed(self, store: Store) -> None:
         lead = store.lead()

@@ -112,9 +112,9 @@ class Pipeline:
         positions = [position for position, _ in self.store.positions(self.partitions)]
         if any(position is None for position in positions) or self.read < records:
             return False
-        memory = self.store.memory()
+        stored = self.store.context()
         last = max(position.last for position in positions if position)
-        return memory is not None and snapshot.unpack_memory(memory, SETTINGS).closed >= last
+        return stored is not None and snapshot.unpack_context(stored, SETTINGS).closed >= last
 
     def finish(self, records: int, seconds: float = 90) -> None:
         """Wait until all is read, then until it is judged: by a last worker, to which silence means the end."""

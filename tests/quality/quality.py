@@ -60,7 +60,7 @@ def arena_tables() -> str:
         f"| recall, as flagged live | {f.flagged_recall:.3f} | |",
         f"| requests before the flag, median / 90th percentile | {f.requests_median:.0f} / {f.requests_p90:.0f} | 40 / 150 |",
         f"| harvested output tokens that left before a flag | {f.leaked:.3f} | 0.08 |",
-        f"| height of the flag at the end, log-odds | {engine.memory.height:.2f} | |",
+        f"| height of the flag at the end, log-odds | {engine.context.height:.2f} | |",
         "", "Flagged by kind: " + ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in f.by_kind.items()) + ".", "",
         "Other methods on the same stream, all three days seen:", "",
         "| method | average precision | recall at 0.1 % | recall at 1 % |", "| --- | --- | --- | --- |",

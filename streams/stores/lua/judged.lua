@@ -26,6 +26,6 @@ for _, told in ipairs(given.findings) do
   redis.call('RPUSH', outbox, told.finding)
   redis.call('XADD', findings, 'MAXLEN', '~', given.kept, '*', 'subject', told.subject, 'finding', told.finding)
 end
-redis.call('HSET', meta, 'memory', given.memory)
+redis.call('HSET', meta, 'context', given.context)
 for key = 1, 6 do redis.call('EXPIRE', KEYS[key], given.ttl) end
 return 'OK'

@@ -26,8 +26,8 @@ def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]
             if restarting:
                 packed = snapshot.pack_accounts(engine, engine.accounts.ids)
                 names, values = [name for name, _, _ in packed], [value for _, value, _ in packed]
-                engine = snapshot.restore(prior.load(), DEFAULT, snapshot.pack_memory(engine), names, values, engine.verdicts)
-    return found, sorted(snapshot.pack_accounts(engine, engine.accounts.ids)), snapshot.pack_memory(engine)
+                engine = snapshot.restore(prior.load(), DEFAULT, snapshot.pack_context(engine), names, values, engine.verdicts)
+    return found, sorted(snapshot.pack_accounts(engine, engine.accounts.ids)), snapshot.pack_context(engine)
 
 
 def test_restarts_change_nothing() -> None:

@@ -179,4 +179,4 @@ def test_a_model_is_released_only_when_it_comes_after_the_logs_beginning() -> No
     engine = Engine(prior.load())
     engine.process(columns(requests))
     hashed = int(hash_strings(["new"])[0] >> np.uint64(32))
-    assert engine.memory.released == [hashed]
+    assert engine.context.released == [hashed]

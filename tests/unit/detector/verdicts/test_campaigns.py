@@ -27,7 +27,7 @@ def judged(world: World, change: object = None) -> tuple[Engine, dict[str, Label
 
 
 def members(engine: Engine, labels: dict[str, Label]) -> list[Counter[str]]:
-    return [Counter(labels[account].label for account in one.members) for one in engine.memory.campaigns]
+    return [Counter(labels[account].label for account in one.members) for one in engine.context.campaigns]
 
 
 HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=3, harvests=("hydra",))
@@ -39,7 +39,7 @@ def test_a_hydra_is_one_campaign_and_its_members_inherit() -> None:
     found = members(engine, labels)
     assert any(group["harvest"] >= 6 for group in found)
     assert sum(group["benign"] for group in found) <= 2
-    largest = max(engine.memory.campaigns, key=lambda one: len(one.members))
+    largest = max(engine.context.campaigns, key=lambda one: len(one.members))
     assert largest.ties
     assert largest.tokens_out > 0
     levels = Counter(engine.verdicts[account].level if account in engine.verdicts else "clear" for account in largest.members)
@@ -62,7 +62,7 @@ def common_system_prompt(request: Request, _: Label) -> None:
 @pytest.mark.parametrize("change", [shared_office, popular_library, common_system_prompt])
 def test_innocents_that_share_something_are_not_pulled_in(change: object) -> None:
     engine, labels = judged(INNOCENT, change)
-    pulled = {account for one in engine.memory.campaigns for account in one.members}
+    pulled = {account for one in engine.context.campaigns for account in one.members}
     assert len(pulled) <= 3, Counter(labels[account].kind for account in pulled)
 
 
@@ -76,7 +76,7 @@ def test_an_innocent_behind_a_hydras_address_is_not_pulled_in() -> None:
         if request.account_id in talkers:
             request.source_ip = address
     engine = run(traffic.requests, prior.load())
-    pulled = {account for one in engine.memory.campaigns for account in one.members}
+    pulled = {account for one in engine.context.campaigns for account in one.members}
     assert len(pulled & set(talkers)) <= 1
 
 
@@ -103,5 +103,5 @@ def test_users_of_a_popular_template_are_a_crowd_and_not_a_campaign() -> None:
     """A world in which 110 graders with one template were once a campaign by their number alone."""
     traffic = simulate(World(2000, 3.0, 0.02, 901, variety=1.3))
     engine = run(traffic.requests, prior.load(), replace(DEFAULT, link_reach=2.0))
-    pulled = [account for one in engine.memory.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
+    pulled = [account for one in engine.context.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
     assert len(pulled) <= 3

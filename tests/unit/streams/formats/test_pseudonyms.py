@@ -30,12 +30,12 @@ def test_plain_ids_find_what_only_pseudonyms_name() -> None:
     assert not plain & set(engine.accounts.ids)
     store = MemoryStore()
     packed = snapshot.pack_accounts(engine, engine.accounts.ids)
-    store.judged(store.lead().epoch, Judging(snapshot.pack_memory(engine), packed, [], dict(engine.verdicts), []))
+    store.judged(store.lead().epoch, Judging(snapshot.pack_context(engine), packed, [], dict(engine.verdicts), []))
     wanted = requests[0].account_id
     desk = Desk(store, prior.load(), DEFAULT, KEY)
     assert desk.account(wanted).facts.account_id == pseudonym(wanted, KEY)
     assert desk.account(pseudonym(wanted, KEY)).facts == desk.account(wanted).facts
     made = desk.rule(wanted, False, "analyst", "", None)
     assert made.accounts == [made.subject] == [pseudonym(wanted, KEY)]
-    kept = b"".join(value for _, value, _ in packed) + snapshot.pack_memory(engine)
+    kept = b"".join(value for _, value, _ in packed) + snapshot.pack_context(engine)
     assert not any(name.encode() in kept for name in plain)
