@@ -124,7 +124,7 @@ def _purpose(kind: Kind, work: str) -> str:
 
 def behave(
     hand: Hand, rng: random.Random, label: str, name: str, kind: Kind, *,
-    count: int | None = None, viral: Sequence[Item] = (), times: int = 1, system: str = "",
+    count: int | None = None, viral: Sequence[Item] = (), times: int = 1, system: str = "", retries: bool = True,
 ) -> Behaviour:  # fmt: skip
     """A behaviour of that kind; ``system`` is a prompt that is given from outside (a plugin's)."""
     writer, topics = Writer(rng), subjects(hand, rng, kind)
@@ -137,7 +137,7 @@ def behave(
     items = max(1, round(count / _FOLLOWS[shape]))
     law_name = hand.choose(rng, kind.laws, LAWS if surprised else ())
     taken = law(hand, rng, law_name, make, topics, items, viral, times)
-    if rng.random() < (0.35 if surprised else 0.15):
+    if retries and rng.random() < (0.35 if surprised else 0.15):
         taken = demand.repeating(rng, taken, rng.random() ** 2 * 0.3, lambda text: f"{text} {writer.word(topics[0])}")
     habits = worn(rng, hand.habits[label]) if rng.random() < hand.dressed[label] else set()
     purpose = _purpose(kind, work)

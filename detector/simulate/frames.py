@@ -50,6 +50,12 @@ ASKS = (
     "Give pros and cons of {s}", "Turn these notes on {s} into a speech: {s}, {s}, {n}", "Estimate the {s} of {n} {s}",
     "Invent a recipe with {s} and {s}", "Do {s} and {s} have a common origin?", "Name the {s} that {name} discovered",
 )  # fmt: skip
+OPENERS = (
+    "In {s}, ", "Given a {s} of {n} {s}, ", "{name} says that {s} is {s}. ", "As {name} of the {s}, ", "With {n} {s}: ",
+    "After the {s} of {name}, ",
+    "My {s} and {s} are old. ", "For a {s} in {name}, ", "{s} and {s}: ", "Suppose {n} {s} are {s}. ", "Last {s}, {name} had {n} {s}. ",
+    "About {s}: ", "To use {s}, ", "At {name}, every {s} has {n} {s}. ", "If {s} holds, ", "Because {s} fell by {n}, ",
+)  # fmt: skip
 CONDITIONS = (
     ". Explain your reasoning.", ". Think step by step.",
     ", in under {n} words", " for a class of {n} pupils", ", with an example on {s}", " without mentioning {s}", ". Use a table.",

@@ -78,8 +78,8 @@ def hydra(hand: Hand, rng: random.Random, kind: str, size: int) -> tuple[list[Me
     each = math.exp(rng.gauss(math.log(rng.choice((8, 12, 20, 30, 50, 120))), 0.4)) * hand.volume["harvest"] * math.sqrt(hand.days / 2)
     times = 2 if rng.random() < 0.15 else 1
     count = min(max(int(each * size), size * 5), 12_000)
-    lead = behave(hand, rng, "harvest", kind, HARVESTS[kind], count=count, times=times)
-    division = rng.choices(DIVISIONS, (3, 2, 1.5, 3))[0]
+    lead = behave(hand, rng, "harvest", kind, HARVESTS[kind], count=count, times=times, retries=False)
+    division = rng.choices(DIVISIONS, (3, 2, 1, 5))[0]
     if division == "own_clock":
         for one in members:
             timing = hand.choose(rng, HARVESTS[kind].paces)

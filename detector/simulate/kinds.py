@@ -95,7 +95,7 @@ INNOCENTS: dict[str, Kind] = {
         "burst:2 closed:2 cron:1", 90, 1.4, (1, 20), 0.3, 0.1),
 }  # fmt: skip
 
-_TAKES = "closed:4 drip:3 users:1.5 office:1 cron:1 nightly:0.7 burst:0.7 sessions:0.7"
+_TAKES = "closed:3 drip:4 users:1.5 office:1 cron:1 nightly:0.7 burst:0.7 sessions:0.7"
 _ALL = (
     "tasks:4 instructed:2 reasoning:2 code:2 persona:1 generation:1 sql:1 retrieval:1 translation:1 summary:1 search:1 rewriting:1 "
     "roleplay:1 homework:1"
@@ -103,7 +103,7 @@ _ALL = (
 HARVESTS: dict[str, Kind] = {
     "naive": Kind(2, "tasks:3 instructed:2 chat:1 homework:1", "list", "single", _TAKES, 450, 1.1, (8, 160)),
     "multitask": Kind(2, _ALL, "list", "single:5 script:1", _TAKES, 350, 1.2, (8, 160)),
-    "reasoning": Kind(2, "reasoning:4 homework:1", "list", "single", _TAKES, 350, 1.1, (1, 60)),
+    "reasoning": Kind(3, "reasoning:4 homework:1", "list", "single", _TAKES, 350, 1.1, (1, 60)),
     "code": Kind(1.5, "code:3 review:1", "list", "single", _TAKES, 350, 1.1, (1, 20)),
     "slow": Kind(1.5, _ALL, "list", "single:5 talk:1", "drip:4 users:1 sessions:2 cron:1", 70, 0.9, (2, 120)),
     "mixed": Kind(1.5, _ALL, "list", "single:4 script:1", _TAKES, 250, 1.0, (2, 120)),

@@ -11,7 +11,17 @@ import zlib
 from collections.abc import Sequence
 from functools import cache
 
-from siphonwatch.detector.simulate.frames import ASKS, CHAT_ENDS, CHAT_STARTS, CONDITIONS, FOLLOW_UPS, OF_SUBJECT, SENTENCES, SYSTEMS
+from siphonwatch.detector.simulate.frames import (
+    ASKS,
+    CHAT_ENDS,
+    CHAT_STARTS,
+    CONDITIONS,
+    FOLLOW_UPS,
+    OF_SUBJECT,
+    OPENERS,
+    SENTENCES,
+    SYSTEMS,
+)
 from siphonwatch.detector.simulate.words import SUBJECTS, SYLLABLES, TONGUES, Tongue
 
 _POOL = 160  # sentences of a topic before their slots are filled
@@ -112,6 +122,9 @@ class Writer:
     def ask(self, topic: Topic) -> str:
         """One self-contained request in plain words."""
         text = self.fill(self._pick(topic.asks), topic)
+        if topic.tongue is None and self.rng.random() < 0.5:
+            text = self.fill(self._pick(OPENERS), topic) + text[0].lower() + text[1:]
+            text = text[0].upper() + text[1:]
         if topic.tongue is None and self.rng.random() < 0.35:
             text += self.fill(self._pick(CONDITIONS), topic)
         return text
