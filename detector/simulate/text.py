@@ -1,172 +1,200 @@
-"""Prompts of our own making: subjects, ways of asking, and what people type.
+"""Text of our own making: a grammar over subjects, languages and registers, wide enough for lists of any length.
 
-Nothing is taken from a dataset. What matters is not that a prompt reads well but that its statistics are those of its
-kind: how many subjects, how many openings, which parts are fixed, how long.
+A :class:`Library` is one world's: its topics are drawn once (some of a subject's words and many rare ones, so that vocabularies
+grow as they do in real traffic), and sentences about a topic come from a pool with slots, which is fast.
 """
 
 from __future__ import annotations
 
 import random
+import zlib
+from collections.abc import Sequence
+from functools import cache
 
-SUBJECTS: dict[str, str] = {
-    "code": "array string function class query regex parser thread socket database recursion matrix pointer stack queue "
-    "integer dictionary iterator decorator schema endpoint compiler exception pagination cache index module script",
-    "arithmetic": "apples marbles pencils tickets kilometres litres discount salary fence garden train bakery coins ribbon "
-    "baskets chairs pages minutes farmers tiles cyclist painter cousins savings harvest bottles classroom journey",
-    "science": "photosynthesis enzyme tectonic orbit voltage isotope membrane catalyst diffraction entropy genome glacier "
-    "momentum neuron plasma sediment spectrum vaccine viscosity wavelength ecosystem mitosis polymer semiconductor",
-    "history": "empire treaty revolution dynasty parliament colony expedition monarchy rebellion alliance industry trade "
-    "migration archive plague reform railway fortress senate crusade emperor settlement republic cathedral",
-    "writing": "novel stanza character dialogue metaphor chapter villain journey letter speech headline slogan festival "
-    "memory harbour winter lighthouse orchestra promise stranger island mirror kingdom fable detective",
-    "business": "invoice customer pricing marketing budget supplier contract revenue onboarding inventory strategy "
-    "campaign subscription warranty franchise logistics payroll audit stakeholder forecast retention compliance",
-    "health": "insomnia headache vitamin allergy posture nutrition recovery pregnancy cholesterol anxiety stretching "
-    "hydration antibiotic migraine diabetes exercise fever therapy pulse rehabilitation symptom dosage",
-    "travel": "airport hotel itinerary museum passport beach restaurant ferry luggage mountain village market visa "
-    "train festival hostel guide weather currency sunset cathedral island bridge landmark",
-    "household": "kitchen garden curtain dishwasher mattress plumbing recipe freezer carpet ladder window balcony "
-    "laundry toaster furniture paint drawer vacuum candle gutter heating basement doorbell",
-    "law": "tenant landlord contract custody patent trademark liability notary appeal inheritance evidence clause "
-    "deposit mediation statute warranty negligence witness licence settlement verdict probate",
-    "banking": "account transfer card statement balance deposit mortgage interest overdraft cheque branch refund "
-    "payment loan currency savings pension credit limit charge security transaction",
-    "imaging": "photograph satellite camera segmentation classifier portrait resolution scanner texture contour pixel "
-    "microscope thermal barcode panorama detector lens exposure histogram annotation tracking recognition",
-}
-DOMAINS = tuple(SUBJECTS)
-_SYLLABLES = (
-    "ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "qui", "ro", "su", "ta", "ve", "wo", "xi", "za",
-    "bri", "cla", "dro", "fle", "gra", "ple", "sta", "tri",
-)  # fmt: skip
+from siphonwatch.detector.simulate.frames import (
+    ASKS,
+    CHAT_ENDS,
+    CHAT_STARTS,
+    CONDITIONS,
+    FOLLOW_UPS,
+    OF_SUBJECT,
+    OPENERS,
+    SENTENCES,
+    SYSTEMS,
+)
+from siphonwatch.detector.simulate.words import SUBJECTS, SYLLABLES, TONGUES, Tongue
 
-# {s}: a word of the subject, {n}: a number, {name}: a made-up name
-_TASKS: dict[str, tuple[str, ...]] = {
-    "code": (
-        "Write a {s} in Python that handles each {s} once", "Create a class for a {s} with a method to sort its {s}",
-        "Implement {s} using only one {s}", "Given a {s} of {n} items, return the largest {s}", "Fix this {s}: {s} = {s}[{n}]",
-        "Convert the following {s} to Rust: def {name}({s})", "Explain what this {s} does and improve its {s}",
-        "Design a {s} that stores {n} {s} entries", "Add tests to the {s} module {name}", "How many {s} fit into a {s} of size {n}?",
-        "Optimise the {s} so that the {s} stays below {n} ms", "Find the bug in the {s} called {name}",
-        "Build a small tool which reads a {s} and prints its {s}", "Remove every duplicate {s} from a {s}",
-    ),
-    "arithmetic": (
-        "{name} has {n} {s} and gives {n} to {name}. How many {s} are left?",
-        "A {s} costs {n} euros. {name} buys {n} {s}. What is the total?",
-        "If {n} {s} need {n} hours, how long do {n} {s} need?",
-        "{name} walks {n} {s} every day for {n} days. How far is that?",
-        "There are {n} {s} in a {s}. A third of them are gone. How many remain?",
-        "{name} and {name} share {n} {s} in the ratio {n} to {n}.",
-        "The sum of {n} {s} and twice as many {s} is counted by {name}. What is it?",
-        "Every {s} holds {n} {s}; {name} fills {n}. Find the rest.",
-    ),
-}  # fmt: skip
-_GENERAL_TASKS = (
-    "Explain how the {s} relates to the {s}", "What causes {s} in a {s}?", "Compare {s} and {s} for {name}",
-    "List {n} facts about {s}", "Summarise the role of {s} in {s}", "Why did the {s} change after the {s}?",
-    "Describe the {s} to a beginner", "Give an example of {s} with {s}", "Which {s} is best when {s} matters?",
-    "Write a short text on {s} and {s}", "Suggest a {s} that {name} could use for {s}", "Define {s} and name its {s}",
-    "Classify the following {s}: {s}, {s}, {name}", "Rewrite this sentence about {s} for {name}", "Is a {s} a kind of {s}?",
-    "Propose an experiment on {s}", "What should {name} know of {s} before {s}?", "Translate the idea of {s} into {s}",
-    "When is {s} better than {s}?", "Outline the steps from {s} to {s}", "Recommend a {s} for identifying {s}",
-    "{name} wants to {s} the {s}; what do you advise?", "Identify the {s} behind the {s}", "How would you measure {s}?",
-)  # fmt: skip
-_CHAT_STARTS = (
-    "hi, ", "hello! ", "hey ", "pls ", "please ", "question: ", "I need help: ", "so ", "ok ", "quick one: ", "", "", "", "", "",
-    "can you tell me ", "do you know ", "i was wondering ", "my friend says ", "what do you think, ",
-)  # fmt: skip
-_CHAT_ENDS = ("", "", "", "", "", " thanks", " please", " (short answer)", " asap", "?", " lol", " thank you")
-_FOLLOW_UPS = (
-    "and why?", "can you explain the second part again", "shorter please", "give me an example", "that does not work, I get an error",
-    "ok, and the other case?", "now in {name}", "what about {s}", "add comments please", "thanks! and {s}?", "are you sure about {s}?",
-    "continue", "can you make it more formal", "no, I meant the {s}", "translate that", "rewrite it with {s}",
-)  # fmt: skip
-_SUFFIXES = (
-    "Please reason step by step, and put your final answer in a box.", "Let's think step by step.",
-    "Show your reasoning before the answer.", "Think carefully and explain your reasoning.", "Explain each step in detail.",
-    "Piensa paso a paso.", "请逐步推理", "Answer in detail and justify every claim.", "Write your thought process between tags.",
-)  # fmt: skip
-_PERSONAS = (
-    "You are {name}, a {s} expert who loves {s}. ", "Act as a {s} teacher. ", "Take on the role of {name} from the {s}. ",
-    "Pretend to be a {s} in a world of {s}. ", "You are a careful assistant for {s}. ",
-)  # fmt: skip
-_SYSTEMS = (
-    "You are the assistant of {name}, a shop for {s}. Answer politely.", "Extract what is asked. Reply with the label only.",
-    "You are a helpful assistant.", "Answer briefly from the document about {s}.", "You translate {s} texts. Keep the layout.",
-    "You are a senior {s} engineer.", "Reply in JSON with the fields of a {s}.", "You support the customers of {name} with their {s}.",
-)  # fmt: skip
+_POOL = 160  # sentences of a topic before their slots are filled
+_RARE = 4000  # made-up words of a world, met by Zipf's law
+
+
+@cache
+def parsed(frame: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """(what stands before the first slot, ((slot, what follows it), ...))."""
+    head, *rest = frame.split("{")
+    return head, tuple((part.partition("}")[0], part.partition("}")[2]) for part in rest)
+
+
+class Topic:
+    """A narrow subject in one language, with its own words."""
+
+    __slots__ = ("asks", "letters", "pool", "rare", "subject", "tongue", "words")
+
+    def __init__(self, rng: random.Random, subject: str, tongue: Tongue | None, rare: list[str]) -> None:
+        self.subject, self.tongue = subject, tongue
+        if tongue:
+            made = ["".join(rng.choices(tongue.syllables, k=rng.choice((2, 2, 3)))) for _ in range(24)]
+            self.words, self.asks = made, tongue.asks
+            self.rare = ["".join(rng.choices(tongue.syllables, k=rng.choice((2, 3, 4)))) for _ in range(300)]
+        else:
+            known = SUBJECTS[subject].split()
+            self.words = rng.sample(known, min(14, len(known))) + ["".join(rng.choices(SYLLABLES, k=3)) for _ in range(8)]
+            self.asks = OF_SUBJECT.get(subject, ()) + ASKS
+            self.rare = rare
+        self.letters = tongue.letters if tongue else 4.2
+        self.pool: list[str] = []
+
+
+class Library:
+    """The topics of a world, from ``rng``; ``foreign`` is the share of them that are not in English."""
+
+    def __init__(self, rng: random.Random, topics: int = 160, foreign: float = 0.2) -> None:
+        rare = ["".join(rng.choices(SYLLABLES, k=rng.choice((2, 3, 3, 4)))) for _ in range(_RARE)]
+        languages = rng.sample(list(TONGUES), rng.randint(2, len(TONGUES)))
+        weights = [rng.paretovariate(0.8) for _ in languages]
+        self.topics: list[Topic] = []
+        for _ in range(topics):
+            abroad = rng.random() < foreign
+            tongue = TONGUES[rng.choices(languages, weights)[0]] if abroad else None
+            self.topics.append(Topic(rng, rng.choice(tuple(SUBJECTS)), tongue, rare))
+        self.english = [topic for topic in self.topics if not topic.tongue] or [Topic(rng, "travel", None, rare)]
+        self.code = [topic for topic in self.english if topic.subject in ("code", "databases", "security")] or self.english
+        self.popularity = [1.0 / (rank + 1.0) for rank in range(topics)]
+
+    def some(self, rng: random.Random, count: int, among: Sequence[Topic] | None = None) -> list[Topic]:
+        """``count`` topics: popular ones more often, or evenly from ``among``."""
+        if among:
+            return [among[int(rng.random() * len(among))] for _ in range(count)]
+        if count >= len(self.topics):
+            return self.topics
+        return list({id(topic): topic for topic in rng.choices(self.topics, self.popularity, k=count)}.values())
 
 
 class Writer:
-    """Writes prompts from a seeded source of randomness."""
+    """Writes from a seeded source of randomness."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
     def name(self) -> str:
         """A made-up name."""
-        return "".join(self.rng.choices(_SYLLABLES, k=self.rng.choice((2, 3)))).capitalize()
+        return "".join(self.rng.choices(SYLLABLES, k=2 + int(self.rng.random() * 2))).capitalize()
 
-    def fill(self, frame: str, domain: str) -> str:
-        """A frame with its slots filled from a subject."""
-        words = SUBJECTS[domain].split()
-        parts = frame.split("{")
-        text = [parts[0]]
-        for part in parts[1:]:
-            slot, _, rest = part.partition("}")
+    def word(self, topic: Topic) -> str:
+        """A word of the topic; one in four is a rare one."""
+        random = self.rng.random
+        if random() < 0.25:
+            at = random()
+            return topic.rare[int(at * at * len(topic.rare))]  # earlier ones more often
+        return topic.words[int(random() * len(topic.words))]
+
+    def fill(self, frame: str, topic: Topic) -> str:
+        """A frame with its slots filled."""
+        text, slots = parsed(frame)
+        random, words, rare = self.rng.random, topic.words, topic.rare
+        for slot, rest in slots:
             if slot == "s":
-                # one word in six is a rare one, so that vocabularies grow with the number of prompts
-                value = self.name().lower() if self.rng.random() < 1 / 6 else self.rng.choice(words)
+                at = random()
+                if at < 0.75:
+                    text += words[int(at / 0.75 * len(words))] + rest
+                else:
+                    at = random()
+                    text += rare[int(at * at * len(rare))] + rest
             elif slot == "n":
-                value = str(self.rng.randint(2, 400))
+                text += str(2 + int(random() ** 2 * 400)) + rest
             else:
-                value = self.name()
-            text += (value, rest)
-        return "".join(text)
-
-    def task(self, domain: str) -> str:
-        """One self-contained task, as a task list holds it; some with an input below."""
-        frame = self.rng.choice(_TASKS.get(domain, ()) + _GENERAL_TASKS)
-        text = self.fill(frame, domain)
-        if self.rng.random() < 0.25:
-            text += "\n" + self.document(domain, self.rng.randint(4, 40))
+                text += self.name() + rest
         return text
 
-    def question(self, domain: str) -> str:
+    def _pick(self, among: Sequence[str]) -> str:
+        return among[int(self.rng.random() * len(among))]
+
+    def ask(self, topic: Topic) -> str:
+        """One self-contained request in plain words."""
+        text = self.fill(self._pick(topic.asks), topic)
+        if topic.tongue is None and self.rng.random() < 0.5:
+            text = self.fill(self._pick(OPENERS), topic) + text[0].lower() + text[1:]
+            text = text[0].upper() + text[1:]
+        if topic.tongue is None and self.rng.random() < 0.35:
+            text += self.fill(self._pick(CONDITIONS), topic)
+        return text
+
+    def task(self, topic: Topic) -> str:
+        """An ask as a task list holds it; some with an input below."""
+        text = self.ask(topic)
+        return text + "\n" + self.document(topic, 4 + int(self.rng.random() * 40)) if self.rng.random() < 0.25 else text
+
+    def question(self, topic: Topic) -> str:
         """What a person types."""
-        frame = self.rng.choice(_TASKS.get(domain, ()) + _GENERAL_TASKS)
-        text = self.fill(frame, domain)
-        start = self.rng.choice(_CHAT_STARTS)
+        text = self.ask(topic)
+        if topic.tongue:
+            return text
+        start = self._pick(CHAT_STARTS)
         if start:
             text = start + text[0].lower() + text[1:]
-        return text + self.rng.choice(_CHAT_ENDS)
+        return text + self._pick(CHAT_ENDS)
 
-    def follow_up(self, domain: str) -> str:
+    def follow_up(self, topic: Topic) -> str:
         """What a person types next."""
-        return self.fill(self.rng.choice(_FOLLOW_UPS), domain)
+        return self.fill(self._pick(topic.tongue.follow_ups if topic.tongue else FOLLOW_UPS), topic)
 
-    def document(self, domain: str, words: int) -> str:
-        """Running text about a subject."""
-        vocabulary = SUBJECTS[domain].split()
-        glue = ["the", "of", "and", "with", "that", "which", "from", "under", "over", "after", "while", "each", "other", "many", "before"]
-        return " ".join(self.rng.choice(vocabulary if at % 2 else glue) if self.rng.random() < 0.9 else self.name() for at in range(words))
-
-    def suffix(self) -> str:
-        """An instruction that elicits reasoning."""
-        return self.rng.choice(_SUFFIXES)
-
-    def persona(self, domain: str) -> str:
-        """A role for the model to play."""
-        return self.fill(self.rng.choice(_PERSONAS), domain)
-
-    def system(self, domain: str) -> str:
+    def system(self, topic: Topic) -> str:
         """A product's system prompt."""
-        return self.fill(self.rng.choice(_SYSTEMS), domain)
+        return self.fill(self._pick(SYSTEMS), topic)
 
-    def template(self, domain: str) -> tuple[str, str]:
-        """(what stands before the slot, what stands after it) of a product's prompt; the instruction may stand at either end."""
-        instruction = self.fill(self.rng.choice(_GENERAL_TASKS), domain) + ". " + self.document(domain, self.rng.randint(0, 20))
-        if self.rng.random() < 0.35:
-            return "", "\n\n" + instruction
-        after = "" if self.rng.random() < 0.5 else "\n" + self.fill(self.rng.choice(_GENERAL_TASKS), domain)
-        return instruction + "\n", after
+    def _sentences(self, topic: Topic) -> list[str]:
+        if not topic.pool:
+            for _ in range(_POOL):
+                if topic.tongue:
+                    glue, space = topic.tongue.glue, topic.tongue.space
+                    parts = [self.word(topic) if at % 2 else self._pick(glue) for at in range(5 + int(self.rng.random() * 8))]
+                    sentence = space.join(parts[:-1]) + space + "%s" + ("。" if not space else ".")
+                else:
+                    sentence = self.fill(self._pick(SENTENCES), topic) + " %s."
+                topic.pool.append(sentence.capitalize())
+        return topic.pool
+
+    def document(self, topic: Topic, words: int) -> str:
+        """Running text of about so many words."""
+        pool, rare, random = topic.pool or self._sentences(topic), topic.rare, self.rng.random
+        size, many = len(pool), len(rare)
+        return " ".join([pool[int(random() * size)] % rare[int(random() * many)] for _ in range(max(1, words // 11))])
+
+    def answer(self, question: str, topic: Topic, tokens: int) -> str:
+        """What the model answers: much the same to the same question, at most 400 tokens of it."""
+        pool = topic.pool or self._sentences(topic)
+        seed = zlib.crc32(question.encode("utf-8", "replace"))
+        asked = question.split()[-40:] or ["it"]
+        size, known = len(pool), len(asked)
+        text = []
+        for _ in range(max(1, min(tokens, 400) // 14)):
+            seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+            text.append(pool[(seed >> 8) % size] % asked[(seed >> 5) % known])
+        return " ".join(text)
+
+
+_HOME = random.Random(20)
+DOMAINS: tuple[Topic, ...] = tuple(Library(_HOME, 24, 0.0).topics)
+"""A few topics that are always there, for tests that write prompts outside of a world."""
+
+
+def roughen(text: str, rng: random.Random, amount: float) -> str:
+    """Typing slips and carelessness in up to ``amount`` of a text's words."""
+    if rng.random() < amount:
+        text = text.lower()
+    if rng.random() < amount:
+        text = text.rstrip(".?!")
+    if rng.random() < amount * 2 and len(text) > 12:
+        at = 1 + int(rng.random() * (len(text) - 3))
+        text = text[:at] + text[at + 1] + text[at] + text[at + 2 :] if rng.random() < 0.5 else text[:at] + text[at + 1 :]
+    return text

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from siphonwatch.detector.request.request import Message, Parameters, Request
 from siphonwatch.detector.simulate import Label, Traffic
-from siphonwatch.detector.simulate.actor import address
+from siphonwatch.detector.simulate.identity import address
 from siphonwatch.detector.simulate.text import DOMAINS, Writer
 
 Evasion = Callable[[list[Request], random.Random], list[Request]]

@@ -12,7 +12,7 @@ from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.stores import snapshot
 
-WORLD = World(accounts=150, days=1.2, prevalence=0.15, seed=13, harvests=("reasoning", "pivot", "hydra"))
+WORLD = World(accounts=150, days=1.2, prevalence=0.15, seed=13, harvests=("reasoning", "pivot", "hydra"), variety=0.0)
 
 
 def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]], bytes]:

@@ -20,7 +20,9 @@ def without_text(world: World) -> tuple[Engine, dict[str, object], list[object]]
 
 
 def test_harvesters_are_still_ranked_before_innocents_and_verdicts_say_what_is_off() -> None:
-    engine, labels, requests = without_text(World(accounts=700, days=2.0, prevalence=0.05, seed=5, harvests=("naive", "hydra")))
+    engine, labels, requests = without_text(
+        World(accounts=700, days=2.0, prevalence=0.05, seed=5, harvests=("naive", "hydra"), variety=0.0)
+    )
     found = measure(engine, labels, requests)  # type: ignore[arg-type]
     assert found.average_precision > 0.7
     assert found.false_positives <= 4
@@ -33,7 +35,7 @@ def test_harvesters_are_still_ranked_before_innocents_and_verdicts_say_what_is_o
 
 
 def test_an_account_with_prompts_beside_others_without_is_judged_as_ever() -> None:
-    world = World(accounts=300, days=2.0, prevalence=0.1, seed=9, harvests=("naive",))
+    world = World(accounts=300, days=2.0, prevalence=0.1, seed=9, harvests=("naive",), variety=0.0)
     traffic = simulate(world)
     whole = run(traffic.requests, prior.load())
     mixed = simulate(world)

@@ -30,8 +30,8 @@ def members(engine: Engine, labels: dict[str, Label]) -> list[Counter[str]]:
     return [Counter(labels[account].label for account in one.members) for one in engine.context.campaigns]
 
 
-HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=3, harvests=("hydra",))
-INNOCENT = World(accounts=700, days=2.0, prevalence=0.0, seed=8)
+HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=3, harvests=("hydra",), variety=0.0)
+INNOCENT = World(accounts=700, days=2.0, prevalence=0.0, seed=8, variety=0.0)
 
 
 def test_a_hydra_is_one_campaign_and_its_members_inherit() -> None:
