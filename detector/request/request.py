@@ -74,6 +74,7 @@ class Request(msgspec.Struct, gc=False):
     status: int = 200
     finish_reason: str | None = None
     latency_ms: float | None = None
+    response: str | None = None
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
