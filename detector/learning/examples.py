@@ -8,7 +8,8 @@ accounts is not a third of what there is to learn, and a rare product is not not
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import scale
 from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.simulate import Label
+from siphonwatch.detector.simulate import Label, World, simulate
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
 
@@ -175,3 +176,19 @@ def joined(parts: Sequence[Examples]) -> Examples:
         np.concatenate([part.textless_weight for part in parts]) / len(parts),
         Population(counts),
     )
+
+
+def worlds(seeds: Iterable[int], accounts: int = 1200) -> list[World]:
+    """One varied world a seed."""
+    made = []
+    for seed in seeds:
+        rng = random.Random(seed)
+        days, prevalence = rng.choice((1.0, 2.0, 3.0, 4.0)), rng.choice((0.02, 0.05, 0.10))
+        made.append(World(accounts, days, prevalence, seed, 1.79e9 + rng.random() * 7 * 86_400))
+    return made
+
+
+def of_worlds(seeds: Iterable[int], accounts: int = 1200) -> Examples:
+    """What simulated worlds teach, together, as one hand."""
+    traffic = (simulate(world) for world in worlds(seeds, accounts))
+    return joined([examples(each.requests, each.labels) for each in traffic])
