@@ -59,6 +59,11 @@ class RequestBatch:
     agent: Array
     payment: Array
     habit: Array  # the set of sampling parameters
+    question: Array  # the last question
+    question_before: Array  # the user's turn before it
+    answer: Array  # what was answered
+    answer_before: Array  # the assistant's turn before the question
+    latency: Array  # int64 ms, 0 where unknown
     created: Array  # int64 seconds
     rpm: Array  # int64
     tpm: Array  # int64
@@ -70,6 +75,14 @@ class RequestBatch:
     def take(self, index: Array) -> RequestBatch:
         """The rows at ``index`` (positions or a mask), in that order."""
         return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    def without_text(self) -> RequestBatch:
+        """The same requests as a log would tell them that holds no prompts."""
+        nothing, none = np.zeros_like(self.question), np.zeros(len(self), dtype=bool)
+        return replace(
+            self, text=fingerprint([""] * len(self)), follow_up=none, system=nothing,
+            question=nothing, question_before=nothing, answer=nothing, answer_before=nothing,
+        )  # fmt: skip
 
 
 def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
@@ -96,29 +109,32 @@ def _content(content: str | list[Part] | None) -> str:
     return "\n".join([part.text for part in content if part.text])
 
 
-def _turns(request: Request) -> tuple[str, str | None, bool, bool, bool]:
-    """(last question, system prompt, is a follow-up, a tool answered, an image was sent)."""
+def _turns(request: Request) -> tuple[str, str, str | None, str | None, str | None, bool, bool, bool]:
+    """(last question, all other text, system prompt, question before, answer before, is a follow-up, a tool answered, an image)."""
     messages = request.messages
     if not messages:
         prompt = request.prompt
-        return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), None, False, False, False
-    question, system, follow_up, tool, image = "", None, False, False, False
+        return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), "", None, None, None, False, False, False
+    question, system, earlier, answer, follow_up, tool, image = "", None, None, None, False, False, False
+    others: list[str] = []
     for message in messages:
-        role = message.role
+        role, content = message.role, message.content
+        text = content if isinstance(content, str) else _content(content)
         if role == "user":
-            content = message.content
-            if isinstance(content, str):
-                question = content
-            elif content:
-                question = _content(content)
-                image = image or any("image" in part.type for part in content)
-        elif role == "assistant":
-            follow_up = True
+            if question:
+                others.append(question)
+                earlier = question
+            question = text
+            image = image or (isinstance(content, list) and any("image" in part.type for part in content))
+            continue
+        others.append(text)
+        if role == "assistant":
+            follow_up, answer = True, text
         elif role in ("system", "developer"):
-            system = _content(message.content)
+            system = text
         else:
             tool = follow_up = True
-    return question, system, follow_up, tool, image
+    return question, "\n".join(others), system, earlier, answer, follow_up, tool, image
 
 
 def _hash_uniques(uniques: Array) -> Array:
@@ -221,7 +237,8 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
     of = _columns(list(requests), Request)
     asked = _columns([parameters or _EMPTY for parameters in of["parameters"]], Parameters)
     used = _columns([usage or _NO_USAGE for usage in of["usage"]], Usage)
-    question, system, follow_up, tool, image = zip(*map(_turns, requests), strict=True) if requests else ((),) * 5
+    turns = zip(*map(_turns, requests), strict=True) if requests else ((),) * 8
+    question, others, system, earlier, answer_before, follow_up, tool, image = turns
     accounts = np.empty(len(requests), dtype=object)
     accounts[:] = of["account_id"]
     max_tokens = np.maximum(_counts(asked["max_tokens"]), _counts(asked["max_completion_tokens"]))
@@ -260,10 +277,15 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
         agent=hash_strings(of["user_agent"]),
         payment=hash_strings(of["payment_fingerprint"]),
         habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
+        question=hash_strings(question),
+        question_before=hash_strings(earlier),
+        answer=hash_strings(of["response"]),
+        answer_before=hash_strings(answer_before),
+        latency=_counts(of["latency_ms"]),
         created=_seconds(of["account_created_at"]),
         rpm=_counts(of["rate_limit_rpm"]),
         tpm=_counts(of["rate_limit_tpm"]),
-        text=fingerprint(question),
+        text=fingerprint(question, others),
     )
 
 

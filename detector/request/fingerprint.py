@@ -1,9 +1,11 @@
-"""From prompt text to hashes: the whole batch at once, with NumPy over its concatenated bytes.
+"""From the text of a request to hashes: the whole batch at once, with NumPy over its concatenated bytes.
 
-A prompt becomes an exact hash, the hashes of its opening and closing words (the scaffold that a task list is
-slotted into), a content vector (signed feature hashing of its words, Weinberger et al. 2009, so that the sum over
-an account's prompts makes the maximum mean discrepancy a dot product, Gretton et al. 2012), and the families of cue
-phrases it holds. No word of the text can be read back from them.
+All turns, roles and parts count, wherever the client puts its question. What they become: a hash of the whole; a sample of
+its *shingles* (hashes of three words in a row; Broder 1997), from which an account's state learns what is new and
+what repeats; the hashes of the question's opening and closing words (the scaffold that a task list is slotted into); a content
+vector (signed feature hashing of the words, Weinberger et al. 2009, so that the sum over an account's requests makes
+the maximum mean discrepancy a dot product, Gretton et al. 2012); and the families of cue phrases it holds. No word of the text
+can be read back from them.
 """
 
 from __future__ import annotations
@@ -15,30 +17,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
+from siphonwatch.detector.request.plain import plain
+from siphonwatch.detector.sketch.registers import bottom
 
 Array = npt.NDArray[Any]
 
-DIMENSIONS = 48  # of the content vector
+DIMENSIONS = 32  # of the content vector
 NORM = 16.0  # length of one prompt's content vector before rounding to integers
-HEAD, TAIL = 224, 96  # characters kept of a long prompt: its ask is at the start or the end, its document between
+SHINGLE_WORDS = 3
+SHINGLES = 16  # kept of one request: its smallest hashes, which are the ones that an account's sample would keep
+SHINGLES_SAMPLED = 4  # one shingle in so many is looked at, by its hash: the same ones in every request
 SCAFFOLD_WORDS = 3  # words of an opening and of an ending
 _SEED = 0x51F0  # of the tables below: changing it changes every stored sketch
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What is left of N prompts."""
+    """What is left of the texts of N requests."""
 
-    prompt: Array  # (N,) uint64: exact hash of the whole prompt, 0 for an empty one
-    opening: Array  # (N,) uint32: hash of the first words, 0 where there are none
-    ending: Array  # (N,) uint32: hash of the last words
-    initial: Array  # (N,) uint8: place of the first letter in the alphabet from 1, 27 for any other character, 0 for none
+    prompt: Array  # (N,) uint64: hash of all its words in their order, 0 where there are none
+    opening: Array  # (N,) uint32: hash of the question's first words, 0 where there are none
+    ending: Array  # (N,) uint32: hash of the question's last words
     words: Array  # (N,) int64: words looked at
     content: Array  # (N, DIMENSIONS) int8
     cues: Array  # (N,) uint8: bit i is set where a phrase of ``cues.FAMILIES[i]`` occurs
+    shingles: Array  # (N, SHINGLES) uint32: its smallest shingle hashes among the sampled, ascending, zeros after them
 
     def __getitem__(self, index: Array) -> Fingerprints:
-        columns = (self.prompt, self.opening, self.ending, self.initial, self.words, self.content, self.cues)
+        columns = (self.prompt, self.opening, self.ending, self.words, self.content, self.cues, self.shingles)
         return Fingerprints(*(column[index] for column in columns))
 
 
@@ -72,6 +78,7 @@ def _pair_table() -> Array:
 
 _PAIRS = _pair_table()
 _BIGRAM = np.uint32(0x9E3779B1)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
@@ -150,13 +157,6 @@ def _scaffold(hashes: Array, first: Array, counts: Array) -> Array:
     return np.where(counts > 0, _mix(result) | np.uint32(1), np.uint32(0))
 
 
-def _initials(texts: Sequence[str]) -> Array:
-    first = np.frombuffer("".join([text[:1].lower()[:1] or "\x00" for text in texts]).encode("ascii", "replace"), dtype=np.uint8)
-    place = first.astype(np.int64) - ord("a") + 1
-    result: Array = np.where(first == 0, 0, np.where((place >= 1) & (place <= 26), place, 27)).astype(np.uint8)
-    return result
-
-
 def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     """Signed feature hashing of the longer words, each text's vector scaled to length ``NORM`` and rounded."""
     long = lengths > 4  # four letters and what ends the word: most function words are shorter
@@ -169,37 +169,67 @@ def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     return scaled
 
 
-def fingerprint(prompts: Sequence[str]) -> Fingerprints:
-    """Fingerprints of ``prompts``, in their order. Equal prompts have equal fingerprints, whatever the batch."""
-    import pandas as pd  # half a second: only for who reads logs
+def _shingles(mixed: Array, place: Array, counts: Array, text_of: Array, owner: Array, count: int) -> Array:
+    """(count, SHINGLES) the smallest sampled hashes of ``SHINGLE_WORDS`` words in a row; a shorter text is one shingle."""
+    padded = np.append(mixed, np.zeros(SHINGLE_WORDS, np.uint32))
+    hashes = mixed.copy()
+    left = counts[text_of] - place  # words from here to the text's end
+    for step in range(1, SHINGLE_WORDS):
+        hashes *= _BIGRAM
+        hashes += np.where(step < left, padded[step : step + len(mixed)], np.uint32(0))
+    hashes = _mix(hashes)
+    whole = (left >= SHINGLE_WORDS) | (place == 0)
+    kept = np.flatnonzero(whole & (hashes % np.uint32(SHINGLES_SAMPLED) == 0))
+    return bottom(owner[kept], hashes[kept], count, SHINGLES)
 
-    count = len(prompts)
-    column = np.empty(count, dtype=object)
-    column[:] = prompts
-    exact = pd.util.hash_array(column, categorize=False) if count else np.zeros(0, np.uint64)
-    exact[column == ""] = 0
-    texts = [text if len(text) <= HEAD + TAIL else text[:HEAD] + " " + text[-TAIL:] for text in prompts]
-    if not texts:
-        empty = np.zeros(0, np.uint32)
-        bytes_ = empty.astype(np.uint8)
-        return Fingerprints(exact, empty, empty, bytes_, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8), bytes_)
+
+def _wholes(mixed: Array, place: Array, owner: Array, count: int) -> Array:
+    """(count,) uint64 hashes of all the words of each request in their order."""
+    keyed = (mixed.astype(np.uint64) + np.uint64(1)) * (_ODD + (place.astype(np.uint64) << np.uint64(1)) * _ODD)
+    keyed ^= keyed >> np.uint64(29)
+    total = np.zeros(count, np.uint64)
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    if len(first):
+        total[owner[first]] = np.add.reduceat(keyed * _ODD, first)
+    return np.where(total == 0, total, total | np.uint64(1))
+
+
+def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -> Fingerprints:
+    """Fingerprints of N requests, in their order: of each the question, and all its other text together.
+
+    Equal texts have equal fingerprints, whatever the batch.
+    """
+    count = len(questions)
+    if not count:
+        none = np.zeros(0, np.uint32)
+        return Fingerprints(
+            none.astype(np.uint64), none, none, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8),
+            none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32),
+        )  # fmt: skip
+    texts = [""] * (2 * count)
+    texts[::2] = [plain(text) for text in questions]
+    if others is not None:
+        texts[1::2] = [plain(text) if text else text for text in others]
     hashes, lengths, counts = _words(texts)
+    mixed = _mix(hashes)
     last = np.cumsum(counts)
     first = last - counts
-    owner = np.repeat(np.arange(count), counts)
+    text_of = np.repeat(np.arange(2 * count), counts)
+    owner = text_of >> 1
+    place = np.arange(len(hashes)) - first[text_of]
     pairs = _bigrams(hashes)
     pairs[last[counts > 0] - 1] = 0  # a pair does not reach into the next text
     hit = _CUES(hashes) | _CUES(pairs)
     found = np.zeros(count, dtype=np.uint8)
     where = np.flatnonzero(hit)
     np.bitwise_or.at(found, owner[where], hit[where])
-    kept = np.minimum(counts, SCAFFOLD_WORDS)
+    asked, kept = counts[::2], np.minimum(counts[::2], SCAFFOLD_WORDS)
     return Fingerprints(
-        prompt=exact,
-        opening=_scaffold(hashes, first, kept),
-        ending=_scaffold(hashes, last - kept, kept),
-        initial=_initials(texts),
-        words=counts,
-        content=_content(_mix(hashes), lengths, owner, count),
+        prompt=_wholes(mixed, np.arange(len(hashes)) - first[text_of & ~1], owner, count),
+        opening=_scaffold(hashes, first[::2], kept),
+        ending=_scaffold(hashes, last[::2] - kept, kept),
+        words=asked + counts[1::2],
+        content=_content(mixed, lengths, owner, count),
         cues=found,
+        shingles=_shingles(mixed, place, counts, text_of, owner, count),
     )

@@ -52,7 +52,7 @@ class Population:
     def observe_content(self, view: View) -> None:
         """Count what the accounts of each traffic class ask about, up to 50 asks of each account."""
         slots = view.state["slots"]["content"].astype(np.int64)
-        asks = view.count("asks").astype(np.int64)
+        asks = view.count("answered").astype(np.int64)
         counted = np.minimum(asks, 50)
         mine = (slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]
         for number in range(len(CLASSES)):

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.request.fingerprint import NORM
-from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, set_bits
-from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS, SAMPLED
+from siphonwatch.detector.request.fingerprint import NORM, SHINGLES_SAMPLED
+from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, merge_bottom_counted
+from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS
 
 Array = npt.NDArray[Any]
 
 
+BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
 CLASSES = ("product", "dialogue", "bare")  # of traffic: who sets system prompts, who goes on talking, who does neither
 
 
@@ -53,7 +54,7 @@ class View:
         result: Array = np.minimum(self.count(name) / np.maximum(self.count(of) + doubt, 1.0), 1.0)
         return result
 
-    def mean(self, name: str, of: str = "asks") -> Array:
+    def mean(self, name: str, of: str = "answered") -> Array:
         """``name`` summed over requests, for each ``of``; 0 where there are none."""
         result: Array = self.count(name) / np.maximum(self.count(of), 1.0)
         return result
@@ -69,11 +70,8 @@ class View:
 
     @cached_property
     def prompts(self) -> Array:
-        """Distinct prompts: from the full map until it is crowded, then from the one in sixteen."""
-        full, occupied = self.distinct("prompts"), set_bits(self._map("prompts"))
-        sampled = self.distinct("prompts_sampled") * SAMPLED
-        result: Array = np.where(occupied < 980, full, np.maximum(sampled, full))
-        return result
+        """Distinct prompts, estimated; a full map tells of about three thousand."""
+        return self.distinct("prompts")
 
     @cached_property
     def textless(self) -> Array:
@@ -105,7 +103,7 @@ class View:
         """(N, DIMENSIONS) mean content vector of the asks, in units of one prompt's length."""
         slots = self.state["slots"]["content"]
         total = slots[:, 0].astype(np.float64) + slots[:, 1]
-        result: Array = total / (NORM * np.maximum(self.count("asks"), 1.0))[:, None]
+        result: Array = total / (NORM * np.maximum(self.count("answered"), 1.0))[:, None]
         return result
 
     @cached_property
@@ -126,37 +124,79 @@ class View:
         if not self.usual.size:
             return np.zeros(len(self))
         squared = ((self.content - self.usual[self.traffic]) ** 2).sum(axis=1)
-        asks = self.count("asks")
+        asks = self.count("answered")
         return np.where(asks >= 5, np.clip(squared - 1.0 / np.maximum(asks, 1.0), 0.0, 1.0), 0.0)
 
     @cached_property
-    def near_repeats(self) -> Array:
-        """Share of the distinct prompts whose beginning and end both came before, in [0, 1]."""
-        told_apart = np.minimum(self.prompts, 400.0)  # as many as the map of scaffolds can
-        return np.where(told_apart > 1, np.clip(1.0 - self.distinct("scaffolds") / np.maximum(told_apart, 1.0), 0.0, 1.0), 0.0)
+    def _shingles(self) -> tuple[Array, Array]:
+        """(N, k) kept shingle hashes of both generations and how many requests held each; boilerplate counts 0.
+
+        Boilerplate is what a quarter of the requests hold: a system prompt, a template, a constant turn.
+        """
+        slots = self.state["slots"]
+        one, other = slots[:, 0], slots[:, 1]
+        hashes, counts = merge_bottom_counted(one["shingles"], one["shingle_counts"], other["shingles"], other["shingle_counts"])
+        often = np.clip(self.count("requests") * BOILERPLATE, 3.0, 255.0)
+        counts[counts >= often[:, None]] = 0
+        return hashes, counts
 
     @cached_property
-    def order(self) -> Array:
-        """Correlation of time with alphabet or with length over the asks, in [0, 1], shrunk for few: a sorted list, worked off in order."""
-        return np.maximum(self._order("place", "order_product"), self._order("length", "order_length_product"))
-
-    def _order(self, by: str, product: str) -> Array:
-        asks = self.count("asks")
-        hour, value = self.count("order_hour"), self.count(f"order_{by}")
-        covariance = asks * self.count(product) - hour * value
-        spread = (asks * self.count("order_hour_squared") - hour**2) * (asks * self.count(f"order_{by}_squared") - value**2)
-        correlation = np.abs(covariance) / np.sqrt(np.maximum(spread, 1.0))
-        return np.where((asks >= 10) & (spread > 0), np.clip(correlation, 0.0, 1.0) * np.sqrt(asks / (asks + 40.0)), 0.0)
+    def new_shingles(self) -> Array:
+        """Distinct shingles that one request alone held, estimated from the k-th smallest hash (Bar-Yossef et al. 2002)."""
+        hashes, counts = self._shingles
+        kept = np.maximum((hashes != 0).sum(axis=1), 1)
+        least = np.maximum(hashes[:, -1].astype(np.float64), 1.0) / 2.0**32
+        distinct = np.where(hashes[:, -1] != 0, (hashes.shape[1] - 1) / least, (hashes != 0).sum(axis=1))
+        result: Array = SHINGLES_SAMPLED * distinct * (counts > 0).sum(axis=1) / kept * self.once
+        return result
 
     @cached_property
-    def evenness(self) -> Array:
-        """How even the active hours are, in [0, 1]: 1 where each holds as many asks; 0 with under four of them."""
+    def once(self) -> Array:
+        """Share of the distinct shingles, boilerplate apart, that one request alone held, in [0, 1]; half where there are none."""
+        _, counts = self._shingles
+        result: Array = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
+        return result
+
+    @cached_property
+    def novelty(self) -> Array:
+        """New shingles for each request that was answered, wherever in it they stood."""
+        result: Array = self.new_shingles / np.maximum(self.count("answered"), 1.0)
+        return result
+
+    @cached_property
+    def resumed(self) -> Array:
+        """Distinct turns gone on from that the account really sent or was really answered, for each request, in [0, 1].
+
+        Both samples keep by the same order, so below the smaller of their largest values each holds all of its turns.
+        """
+        given, resumed = self.sample("given"), self.sample("resumed")
+        full = np.uint32(2**32 - 1)
+        known = np.minimum(np.where(given[:, -1] != 0, given[:, -1], full), np.where(resumed[:, -1] != 0, resumed[:, -1], full))
+        within = (resumed != 0) & (resumed <= known[:, None])
+        met = (within[:, :, None] & (resumed[:, :, None] == given[:, None, :])).any(axis=2).sum(axis=1)
+        result: Array = met / (known.astype(np.float64) / 2.0**32) / np.maximum(self.count("requests"), 1.0)
+        return np.minimum(result, 1.0)
+
+    def spread(self, name: str, of: str = "answered") -> Array:
+        """Standard deviation of a logarithm over the requests, in bits."""
+        requests = np.maximum(self.count(of), 1.0)
+        mean = self.count(name) / requests / 16.0
+        squared = self.count(f"{name}_squared") / requests / 16.0
+        result: Array = np.sqrt(np.maximum(squared - mean**2, 0.0))
+        return result
+
+    @cached_property
+    def full_hours(self) -> Array:
+        """How many hours of even load the answered requests amount to: the square of their sum over the sum of squares (Kish 1965)."""
         hours = self.hours.astype(np.float64)
-        active = (hours > 0).sum(axis=1)
-        mean = hours.sum(axis=1) / np.maximum(active, 1)
-        variance = (hours**2).sum(axis=1) / np.maximum(active, 1) - mean**2
-        # a person's or a script's own chance already scatters by the mean (Poisson)
-        return np.where(active >= 4, 1.0 / (1.0 + np.maximum(variance - mean, 0.0) / np.maximum(mean, 1.0) ** 2), 0.0)
+        result: Array = hours.sum(axis=1) ** 2 / np.maximum((hours**2).sum(axis=1), 1.0)
+        return result
+
+    @cached_property
+    def pace(self) -> Array:
+        """How even the active hours are, in [0, 1]: 1 where each holds as many answered requests."""
+        result: Array = self.full_hours / np.maximum((self.hours > 0).sum(axis=1), 1)
+        return result
 
     @cached_property
     def first_model(self) -> Array:
@@ -190,7 +230,7 @@ class View:
         Summed in integers, so that it does not depend on the order of the accounts.
         """
         slots = self.state["slots"]["content"].astype(np.int64)
-        asks = self.count("asks").astype(np.int64)
+        asks = self.count("answered").astype(np.int64)
         counted = np.minimum(asks, 50)
         total = ((slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]).sum(axis=0)
         result: Array = total / (NORM * max(int(counted.sum()), 1))
@@ -202,7 +242,7 @@ class View:
 
         The pairwise (unbiased) estimate, so that it does not fall with the number of asks; 1 where there are under two.
         """
-        asks = self.count("asks")
+        asks = self.count("answered")
         squared = (self.content**2).sum(axis=1) * asks
         return np.where(asks > 1, (squared - 1) / np.maximum(asks - 1, 1.0), 1.0)
 

@@ -40,6 +40,14 @@ def set_bits(maps: Array) -> Array:
     return result
 
 
+def _pairs(owner: Array, hashes: Array) -> Array:
+    """Owner and hash in one number each, ascending; without the hashes that are 0. A sort is quicker here than ``np.unique``."""
+    present = hashes != 0
+    keys: Array = (owner[present].astype(np.uint64) << np.uint64(32)) | hashes[present]
+    keys.sort()
+    return keys
+
+
 def bottom(owner: Array, hashes: Array, rows: int, keep: int) -> Array:
     """(rows, keep) the ``keep`` smallest distinct non-zero hashes of each owner, ascending, zeros after them.
 
@@ -47,8 +55,8 @@ def bottom(owner: Array, hashes: Array, rows: int, keep: int) -> Array:
     as every account keeps by the same order.
     """
     kept = np.zeros((rows, keep), dtype=np.uint32)
-    present = hashes != 0
-    keys = np.unique((owner[present].astype(np.uint64) << np.uint64(32)) | hashes[present].astype(np.uint64))
+    keys = _pairs(owner, hashes)
+    keys = keys[np.diff(keys, prepend=np.uint64(0)) != 0]
     row = (keys >> np.uint64(32)).astype(np.int64)
     rank = np.arange(len(row)) - np.searchsorted(row, row)
     first = rank < keep
@@ -68,6 +76,44 @@ def merge_bottom(left: Array, right: Array) -> Array:
     kept = both[..., :keep]
     result: Array = np.where(kept == absent, np.uint64(0), kept).astype(np.uint32)
     return result
+
+
+def bottom_counted(owner: Array, hashes: Array, rows: int, keep: int) -> tuple[Array, Array]:
+    """(rows, keep) as :func:`bottom`, and how often each kept hash was offered, up to 255.
+
+    A hash that is among the smallest of a whole was among the smallest of each of its parts, so its count is complete however
+    the whole was split.
+    """
+    keys = _pairs(owner, hashes)
+    start = np.flatnonzero(np.diff(keys, prepend=np.uint64(0)) != 0)
+    keys, counts = keys[start], np.diff(start, append=len(keys))
+    row = (keys >> np.uint64(32)).astype(np.int64)
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    first = rank < keep
+    kept, offered = np.zeros((rows, keep), np.uint32), np.zeros((rows, keep), np.uint8)
+    kept[row[first], rank[first]] = (keys[first] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    offered[row[first], rank[first]] = narrow(counts[first], np.uint8)
+    return kept, offered
+
+
+def merge_bottom_counted(left: Array, left_counts: Array, right: Array, right_counts: Array) -> tuple[Array, Array]:
+    """Bottom-k samples (N, k) of the unions, and their summed counts."""
+    keep = left.shape[-1]
+    absent = np.uint64(1) << np.uint64(40)
+    both = np.concatenate([left, right], axis=-1).astype(np.uint64) << np.uint64(8)
+    both |= np.concatenate([left_counts, right_counts], axis=-1)
+    both[both == 0] = absent
+    both.sort(axis=-1)
+    twice = (both[..., 1:] >> np.uint64(8)) == (both[..., :-1] >> np.uint64(8))
+    twice &= both[..., 1:] != absent
+    counts = both & np.uint64(255)
+    counts[..., :-1] += np.where(twice, counts[..., 1:], np.uint64(0))
+    both = np.where(both == absent, absent, (both & ~np.uint64(255)) | np.minimum(counts, np.uint64(255)))
+    both[..., 1:][twice] = absent
+    both.sort(axis=-1)
+    kept = both[..., :keep]
+    kept = np.where(kept == absent, np.uint64(0), kept)
+    return (kept >> np.uint64(8)).astype(np.uint32), (kept & np.uint64(255)).astype(np.uint8)
 
 
 def add_saturating(left: Array, right: Array) -> Array:

@@ -14,41 +14,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
-from siphonwatch.detector.request.fingerprint import DIMENSIONS
-from siphonwatch.detector.sketch.registers import add_saturating, bit, bottom, merge_bottom, narrow
+from siphonwatch.detector.request.fingerprint import DIMENSIONS, SHINGLES_SAMPLED
+from siphonwatch.detector.sketch.registers import add_saturating, bit, bottom, bottom_counted, merge_bottom, merge_bottom_counted, narrow
 
 if TYPE_CHECKING:
     from siphonwatch.detector.request.columns import RequestBatch
 
 Array = npt.NDArray[Any]
 
-VERSION = 2  # of the wire form; raise it with every change of ROW or of a hash
+VERSION = 3  # of the wire form; raise it with every change of ROW or of a hash
 GENERATION = 7 * 24 * 3600  # seconds
 HOURS = GENERATION // 3600
 MINUTES = 16  # of the short ring that peaks of rate are read from
 
+LONG = 256  # tokens of an answer that is worth training on
 TOKENS = 64  # tokens in one unit of the ring of tokens a minute: two bytes reach four million
 
 COUNTERS = (
-    "requests", "limited", "filtered", "asks", "follow_ups", "systems", "end_users", "tools", "tokens_out",
-    "log_in", "log_out", "log_ratio", "roomy", "one_token", "cold", "samples", "logprobs", "logit_bias",
-    "order_hour", "order_place", "order_hour_squared", "order_place_squared", "order_product",
-    "order_length", "order_length_squared", "order_length_product",
+    "requests", "answered", "limited", "filtered", "cut", "tokens_out", "log_in", "log_in_squared", "log_out", "log_out_squared",
+    "long", "one_token", "busy", "log_words",
+    "follow_ups", "systems", "end_users", "tools", "roomy", "cold", "samples", "logprobs", "logit_bias",
     *(f"cue_{name}" for name in cues.FAMILY_NAMES),
 )  # fmt: skip
 COUNTER = {name: position for position, name in enumerate(COUNTERS)}
 
-# Maps that count distinct values: name -> bits. Sized so that what must be exact is (prompts against requests), and
-# what only needs "one, a few or many" is small.
-MAPS = {
-    "prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "habits": 64, "models": 32,
-}  # fmt: skip
-SAMPLED = 16  # one prompt hash in so many goes to ``prompts_sampled`` as well: it counts on where ``prompts`` is full
+# Maps that count distinct values: name -> bits.
+MAPS = {"prompts": 512, "habits": 64, "models": 32, "minutes": 256, "moments": 512}
+MOMENT_MS = 10_000  # of the map ``moments``
+SHINGLES_KEPT = 36  # of an account's text: a sample with counts, which tells what came once and what is boilerplate
 
 # Samples by which accounts are linked: name -> values kept.
 SAMPLES = {
     "address": 4, "block": 2, "payment": 2, "agent": 2, "habit": 3, "opening": 4, "ending": 3, "system": 2,
 }  # fmt: skip
+# Samples of turns, held against each other: a follow-up is real where the turns it goes on from were really sent, or really
+# answered. Name -> values kept.
+TURNS = {"given": 10, "resumed": 10}
 
 # Registers of the newest and the oldest: the greatest (time, model), time counted backwards for the oldest.
 MOMENTS = ("model_first", "model_last")
@@ -58,7 +59,8 @@ RINGS = {"minutes": "<u2", "late": "<u2", "tokens": "<u2", "refused": "u1"}
 GENERATION_ROW = np.dtype(
     [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (DIMENSIONS,)), ("hours", "u1", (HOURS,))]
     + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in MAPS.items()]
-    + [(f"sample_{name}", "<u4", (keep,)) for name, keep in SAMPLES.items()]
+    + [(f"sample_{name}", "<u4", (keep,)) for name, keep in (SAMPLES | TURNS).items()]
+    + [("shingles", "<u4", (SHINGLES_KEPT,)), ("shingle_counts", "u1", (SHINGLES_KEPT,))]
     + [(name, "<u8") for name in MOMENTS]
 )
 ROW = np.dtype(
@@ -95,63 +97,77 @@ def _log(tokens: Array) -> Array:
     return result
 
 
-def asks(batch: RequestBatch) -> Array:
-    """Single questions that were answered: no earlier turn, nobody else's end user, not refused."""
-    result: Array = ~batch.follow_up & (batch.end_user == 0) & (batch.status < 400)
-    return result
-
-
 def _columns(batch: RequestBatch) -> Array:
     """(N, len(COUNTERS)): what each request adds to the counters."""
-    ask = asks(batch)
-    hour, place = batch.time // 3_600_000 % HOURS, batch.text.initial.astype(np.int64)
+    answered = batch.status < 400
     log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
-    length = log_in // 4  # quarters of a bit: coarser, so that the sums of squares last for a week
+    quarter_in, quarter_out = log_in // 4, log_out // 4  # coarser, so that the sums of squares last for a week
     values = {
         "requests": np.ones(len(batch), np.int64),
+        "answered": answered,
         "limited": batch.status == 429,
         "filtered": batch.filtered,
-        "asks": ask,
-        "follow_ups": batch.follow_up,
+        "cut": batch.length_stop,
+        "tokens_out": batch.tokens_out,
+        "log_in": log_in * answered,
+        "log_in_squared": quarter_in * quarter_in * answered,
+        "log_out": log_out * answered,
+        "log_out_squared": quarter_out * quarter_out * answered,
+        "long": batch.tokens_out >= LONG,
+        "one_token": (batch.tokens_out <= 2) & answered & (batch.tokens_in + batch.tokens_out > 0),
+        "busy": np.minimum(batch.latency, 600_000) // 100,
+        "log_words": _log(batch.text.words) // 4,
+                "follow_ups": batch.follow_up,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
         "tools": batch.tool_use,
-        "tokens_out": batch.tokens_out,
-        "log_in": log_in * ask,
-        "log_out": log_out * ask,
-        "log_ratio": np.maximum(log_out - log_in + 256, 0) * ask,
         "roomy": batch.max_tokens >= 4096,
-        "one_token": (batch.max_tokens > 0) & (batch.max_tokens <= 2),
         "cold": batch.temperature == 0.0,
         "samples": batch.samples > 1,
         "logprobs": batch.logprobs,
         "logit_bias": batch.logit_bias,
-        # sums from which the correlation of time with alphabet and with length follows: a sorted list, worked off in order
-        "order_hour": hour * ask,
-        "order_place": place * ask,
-        "order_hour_squared": hour * hour * ask,
-        "order_place_squared": place * place * ask,
-        "order_product": hour * place * ask,
-        "order_length": length * ask,
-        "order_length_squared": length * length * ask,
-        "order_length_product": hour * length * ask,
     }
     values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
     return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
 
 
+def _spread(numbers: Array) -> Array:
+    """Numbers that follow each other, as hashes that do not (Fibonacci hashing; Knuth 1973)."""
+    mixed: Array = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed ^ (mixed >> np.uint64(32))) | np.uint64(1)
+
+
 def _hashes(batch: RequestBatch) -> dict[str, Array]:
     """Map name -> the hash each request puts there; 0 puts nothing."""
-    prompt = batch.text.prompt
     return {
-        "prompts": prompt,
-        "prompts_sampled": np.where((prompt >> np.uint64(40)) % np.uint64(SAMPLED) == 0, prompt, np.uint64(0)),
-        "openings": batch.text.opening.astype(np.uint64),
-        "endings": batch.text.ending.astype(np.uint64),
-        "scaffolds": batch.text.opening.astype(np.uint64) << np.uint64(20) ^ batch.text.ending.astype(np.uint64),
+        "prompts": _billed(batch),
         "habits": batch.habit >> np.uint64(8),
         "models": batch.model,
+        "minutes": _spread(batch.time // 60_000) >> np.uint64(16),
+        "moments": _spread(batch.time // MOMENT_MS) >> np.uint64(16),
     }
+
+
+def _billed(batch: RequestBatch) -> Array:
+    """(N,) uint64 hashes of text and billed length: one text billed at two lengths was not one prompt; the log saw a part of it."""
+    billed = batch.text.prompt ^ _spread(batch.tokens_in)
+    billed *= np.uint64(0x9E3779B97F4A7C15)
+    billed ^= billed >> np.uint64(32)
+    return np.where(batch.text.prompt == 0, np.uint64(0), billed | np.uint64(1))
+
+
+def _shingles(batch: RequestBatch) -> Array:
+    """(N, SHINGLES + 1) uint32: the shingles of each request's text, and its billed length as one more, sampled like them."""
+    billed = (_billed(batch) >> np.uint64(16)).astype(np.uint32)
+    sampled = np.where(billed % np.uint32(SHINGLES_SAMPLED) == 0, billed, np.uint32(0))
+    return np.column_stack([batch.text.shingles, sampled])
+
+
+def _turns(batch: RequestBatch) -> dict[str, Array]:
+    """Name of ``TURNS`` -> (N, 2) uint32 hashes that each request offers."""
+    before = np.where(batch.answer_before == batch.question_before, np.uint64(0), batch.answer_before)
+    offered = {"given": (batch.question, batch.answer), "resumed": (batch.question_before, before)}
+    return {name: (np.column_stack(pair) >> np.uint64(32)).astype(np.uint32) for name, pair in offered.items()}
 
 
 def _sampled(batch: RequestBatch) -> dict[str, Array]:
@@ -178,10 +194,11 @@ def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
         _maximum_at(state[name], owner, getattr(batch, name))
     _fold_minutes(state, owner, second, batch)
     columns, sampled, hashes, moments = _columns(batch), _sampled(batch), _hashes(batch), _moments(batch)
+    shingles, turns = _shingles(batch), _turns(batch)
     for age in (0, 1):
         chosen = np.flatnonzero(generation == newest[owner] - age)
         if len(chosen):
-            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled, moments)
+            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled, moments, shingles, turns)
     return state
 
 
@@ -221,7 +238,7 @@ def _moments(batch: RequestBatch) -> dict[str, Array]:
 
 def _fold_generation(
     state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
-    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array],
+    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array], shingles: Array, turns: dict[str, Array],
 ) -> None:  # fmt: skip
     """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
     rows = len(state)
@@ -231,18 +248,22 @@ def _fold_generation(
     first = np.flatnonzero(np.diff(owner[order], prepend=-1))
     present = owner[order][first]
     part["counters"][present] = narrow(np.add.reduceat(columns[chosen][order], first, axis=0), np.uint32)
-    ask = asks(batch)[chosen]
-    content = batch.text.content[chosen].astype(np.int32) * ask[:, None]
+    answered = batch.status[chosen] < 400
+    content = batch.text.content[chosen].astype(np.int32) * answered[:, None]
     part["content"][present] = np.add.reduceat(content[order], first, axis=0, dtype=np.int32)
     hour = batch.time[chosen] // 3_600_000 % HOURS
-    counts = np.bincount(owner[ask] * HOURS + hour[ask], minlength=rows * HOURS).reshape(rows, HOURS)
+    counts = np.bincount(owner[answered] * HOURS + hour[answered], minlength=rows * HOURS).reshape(rows, HOURS)
     part["hours"] = narrow(counts, np.uint8)
     for name, bits in MAPS.items():
         values = hashes[name][chosen]
         byte, mask = bit(values, bits, shift=3)
         mask[values == 0] = 0
-        flat = part[f"map_{name}"]
-        np.bitwise_or.at(flat, (owner, byte), mask)
+        np.bitwise_or.at(part[f"map_{name}"], (owner, byte), mask)
+    part["shingles"], part["shingle_counts"] = bottom_counted(
+        np.repeat(owner, shingles.shape[1]), shingles[chosen].ravel(), rows, SHINGLES_KEPT
+    )
+    for name, keep in TURNS.items():
+        part[f"sample_{name}"] = bottom(np.repeat(owner, 2), turns[name][chosen].ravel(), rows, keep)
     for name, keep in SAMPLES.items():
         part[f"sample_{name}"] = bottom(owner, sampled[name][chosen], rows, keep)
     for name in MOMENTS:
@@ -310,8 +331,11 @@ def _merge_generation(mine: Array, theirs: Array) -> Array:
     mine["hours"] = add_saturating(mine["hours"], theirs["hours"])
     for name in MAPS:
         mine[f"map_{name}"] |= theirs[f"map_{name}"]
-    for name in SAMPLES:
+    for name in SAMPLES | TURNS:
         mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
+    mine["shingles"], mine["shingle_counts"] = merge_bottom_counted(
+        mine["shingles"], mine["shingle_counts"], theirs["shingles"], theirs["shingle_counts"]
+    )
     for name in MOMENTS:
         mine[name] = np.maximum(mine[name], theirs[name])
     return mine

@@ -166,7 +166,7 @@ CONTENT_CROWD = 20_000  # accounts among which the rarity of a direction is look
 
 def _directions(view: View, chosen: Array) -> tuple[Array, Array]:
     """(N, DIMENSIONS) content less what everybody asks about, scaled to its own signal; (N,) which have any."""
-    asks = view.count("asks")[chosen]
+    asks = view.count("answered")[chosen]
     residual = view.content[chosen] - view.common_content
     # a mean of n prompts is longer than its direction by the scatter of n prompts: take 1 / n off, or small accounts never meet
     signal = (residual**2).sum(axis=1) - 1.0 / np.maximum(asks, 1.0)
@@ -179,7 +179,7 @@ def _content_weight(view: View, candidates: Array) -> Array:
     A class does the same homework and half the world asks about the same news: what many ask about links nobody.
     """
     scaled, clear = _directions(view, candidates)
-    everyone = np.flatnonzero(view.count("asks") >= CONTENT_ASKS)
+    everyone = np.flatnonzero(view.count("answered") >= CONTENT_ASKS)
     # by a hash of the state, not by place: who is looked at must not depend on the order of arrival
     order = np.argsort(view.state["slots"]["map_prompts"][everyone].sum(axis=(1, 2), dtype=np.int64), kind="stable")
     crowd, found = _directions(view, everyone[order[:: max(1, len(order) // CONTENT_CROWD)]] if len(order) > CONTENT_CROWD else everyone)
