@@ -100,6 +100,25 @@ class Settings:
     campaign_growth: float = 1.25
     """A campaign is told of again when it has so many times the members that it was last told of with."""
 
+    # -- rulings and the review queue
+    behaviour_radius: float = 1.0
+    """Distance of two accounts' inputs from which they show two behaviours: one card each in the queue. With 0.7 an analyst saw the
+    same harvest three times, with 1.3 whole kinds had no card."""
+    queue_reach: float = 4.0
+    """Evidence under the flag down to which an account may be a card: below, nobody would be flagged by what is learned of it."""
+    queue_cards: int = 200
+    """Cards at most: more than a team rules on in a week."""
+    prior_pull: float = 1.0
+    """How firmly weights are held near the prior's: one ruling moves them by a few tenths, thirty may remake them."""
+    resemblance_width: float = 1.0
+    """Distance at which resemblance to a ruled account has fallen to six tenths: its behaviour, and little beyond."""
+    resemblance_pull: float = 0.1
+    """How firmly resemblance is held near nothing: a single ruling adds two to three to the log-odds of its like."""
+    innocents_count: float = 20.0
+    """What all accounts below the watch level count together as innocents that nobody had to label."""
+    innocents_seen: int = 4000
+    """How many of them are looked at, at most; those of the smallest hashes."""
+
     # -- rate limits
     hugging_minutes: int = 120
     """Minutes within a tenth of the limit before it is a habit: two hours of it; a nightly batch on a small plan has one."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.learning.lesson import Lesson
+from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.row import MOMENTS
@@ -30,6 +32,9 @@ class Context:
     begun: int = -1  # the first tick of the log
     models: dict[int, int] = field(default_factory=dict)  # hash of a model -> tick of the first request to it, oldest first
     released: list[int] = field(default_factory=list)  # those that are new in this epoch
+    taught: list[str] = field(default_factory=list)  # ids of the rulings that the lesson rests on
+    lesson: Lesson = field(default_factory=Lesson)
+    queue: list[Card] = field(default_factory=list)  # whom to look at next, as of this epoch
 
     def meet_models(self, rows: Array, tick: int, settings: Settings) -> None:
         """Note models that nobody used before, from the rows of a tick's requests."""

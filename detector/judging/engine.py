@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.judging import reviewing, teaching
 from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts, facts
 from siphonwatch.detector.judging.context import Context
-from siphonwatch.detector.learning.rulings import Ruling, Teaching
+from siphonwatch.detector.judging.teaching import Teaching
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.scoring import drift
-from siphonwatch.detector.scoring.features import matrix, off
+from siphonwatch.detector.scoring.features import NAMES, matrix, off
 from siphonwatch.detector.scoring.model import Model, Prior
 from siphonwatch.detector.scoring.population import Summary
 from siphonwatch.detector.settings import DEFAULT, Settings
@@ -30,7 +32,7 @@ from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts import limit_habits as evasion
 from siphonwatch.detector.verdicts.account import Level, Reason, Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign, CampaignVerdict
-from siphonwatch.detector.verdicts.finding import Finding, place
+from siphonwatch.detector.verdicts.finding import Finding, place, settled
 
 Array = npt.NDArray[Any]
 
@@ -44,11 +46,12 @@ class Engine:
         self.settings = settings
         self.accounts = Accounts()
         self.context = context or Context(height=settings.flag_odds)
-        self.teaching = Teaching(prior)
+        self.prior = prior
         self.verdicts: dict[str, Verdict] = {}  # the last verdict of every account that is not clear
         self.changed: set[str] = set()  # accounts whose state or record changed since the last ``take_changes``
         self.dropped: list[str] = []
-        self._allowed: set[str] = set()
+        self.teaching = Teaching()
+        self._model: Model | None = None
         self._reference = self.model.reference
         self._summary: Summary | None = None
         self._own = Panes(settings)  # of ``process``: a log that is one partition
@@ -56,7 +59,9 @@ class Engine:
     @property
     def model(self) -> Model:
         """The model as analysts have moved it."""
-        return self.teaching.model
+        if self._model is None:
+            self._model = Model(self.prior, self.context.lesson, self.settings.resemblance_width)
+        return self._model
 
     @property
     def summary(self) -> Summary:
@@ -102,7 +107,7 @@ class Engine:
             raise ValueError(f"tick {tick} comes after tick {context.closed}, which is judged already")
         at = (tick + 1) * settings.tick_ms + settings.lateness_ms
         context.begun = tick if context.begun < 0 else context.begun
-        changes = self._turn_epoch(tick, at)
+        changes: list[Finding] = [*self._obey(at, tick), *self._turn_epoch(tick, at)]
         merged = panes[0] if len(panes) == 1 else Pane()
         for pane in panes if len(panes) > 1 else ():
             merged.add(pane.accounts, pane.filled)
@@ -117,8 +122,8 @@ class Engine:
         records["requests"][position] += counters[:, state.COUNTER["requests"]]
         records["tokens_out"][position] += counters[:, state.COUNTER["tokens_out"]]
         records["seen"][position] = tick
-        if self._allowed:
-            records["allowed"][position] = [name in self._allowed for name in names]
+        if self.teaching.allowed:
+            records["allowed"][position] = [name in self.teaching.allowed for name in names]
         self.changed.update(names)
         context.closed = tick
         if len(position):
@@ -127,7 +132,7 @@ class Engine:
             changes += self._verdicts(position, at, tick)
             changes += evasion.of_accounts(delta, self.accounts, position, at, tick, settings)
             changes += evasion.of_campaigns(delta, self.accounts, position, context.campaigns, at, tick, settings)
-        return sorted(changes, key=place)
+        return sorted(settled(changes), key=place)
 
     def view(self, rows: Array) -> View:
         """Quantities of the states ``rows``, beside the population as it is known now."""
@@ -151,7 +156,7 @@ class Engine:
         settings, records = self.settings, self.accounts.records
         mine = records[position]
         height = self.context.height
-        standing = self._standing(position)
+        standing = self.standing(position)
         asked = verdict.level_of(standing, height, settings)
         supported = asked >= mine["level"]
         mine["held"] = np.where(supported, at, mine["held"])
@@ -179,13 +184,12 @@ class Engine:
                 self.verdicts[one.account_id] = one
         return changes
 
-    def _standing(self, position: Array) -> Array:
+    def standing(self, position: Array) -> Array:
         """Evidence as it stands now: an account's own, or its campaign's."""
         records = self.accounts.records[position]
         strength = {one.number: one.evidence for one in self.context.campaigns}
         shared = np.array([strength.get(number, NOTHING) for number in records["campaign"].tolist()])
-        result: Array = np.maximum(records["current"], shared)
-        return result
+        return teaching.as_ruled(self, position, np.maximum(records["current"], shared))
 
     def reasons(self, position: Array) -> list[list[Reason]]:
         """The strongest features of each account, or of its campaign where that is the stronger."""
@@ -265,6 +269,7 @@ class Engine:
         context.height = verdict.flag_height(settings, judged) + settings.drift_odds * context.drifting
         context.released = context.released_now(settings)
         self._summary = None
+        context.queue = reviewing.review(self)
 
     def _forget(self, tick: int) -> None:
         """Drop accounts whose state has nothing left in it: idle for more than two generations."""
@@ -363,17 +368,32 @@ class Engine:
         self.changed.update(known.members)
         return [int(each) for each in everyone]
 
-    # ---------------------------------------------------------------------------------------------- teaching
+    # ---------------------------------------------------------------------------------------------- rulings
 
-    def teach(self, rulings: list[Ruling], now: int) -> None:
-        """Apply analysts' rulings: all that stand, so that one taken back is gone without a trace."""
-        self.teaching.apply(rulings)
-        self._allowed = {account for ruling in rulings for account in ruling.accounts if ruling.allows(now)}
-        _, records = self.accounts.known()
-        wanted = np.array([account in self._allowed for account in self.accounts.ids], dtype=np.uint8)
-        for position in np.flatnonzero(records["allowed"] != wanted).tolist():
-            self.changed.add(self.accounts.ids[position])
-        records["allowed"] = wanted
+    def hear(self, rulings: list[Ruling]) -> None:
+        """Rulings of analysts, all that there are: each counts from the next judging on, or from its own event time."""
+        self.teaching.rulings = sorted(rulings, key=lambda ruling: (ruling.given, ruling.id))
+
+    def _obey(self, at: int, tick: int) -> list[Verdict]:
+        """Let the rulings count that stand at event time ``at``; where they changed, learn and judge everybody anew."""
+        if not self.teaching.rulings and not self.context.taught:
+            return []
+        if not teaching.obey(self, at):
+            return []
+        self._model = None
+        everybody = self.accounts.positions(sorted(self.accounts.ids))
+        for name in ("own", "evidence"):  # the strongest evidence so far was another model's
+            self.accounts.records[name][everybody] = NOTHING
+        self._judge(everybody, at)
+        self.changed.update(self.accounts.ids)
+        return self._verdicts(everybody, at, tick) if len(everybody) else []
+
+    def inputs_of(self, names: list[str]) -> Array:
+        """(N, F) what the model sees of accounts; those that are not known are left out."""
+        position = self.accounts.positions([name for name in names if name in self.accounts.index])
+        if not len(position):
+            return np.zeros((0, len(NAMES)))
+        return self.model.inputs(matrix(self.view(self.accounts.rows[position])), self.summary)
 
     def take_changes(self) -> tuple[list[str], list[str]]:
         """(accounts changed, accounts dropped) since the last call."""

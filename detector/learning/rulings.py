@@ -1,10 +1,14 @@
-"""What analysts teach: rulings that move the model, and an allow list. Every ruling can be listed and taken back."""
+"""Rulings: what analysts say an account or a campaign really was. Each counts from one event time on, and may be taken back.
+
+A ruling has a place in the log, as everything that steers a verdict: it stands from ``at`` until ``until``, in event time. So a
+replay that is given the rulings says what the live stream said that was taught by them.
+"""
 
 from __future__ import annotations
 
 import msgspec
-from siphonwatch.detector.scoring.features import NAMES
-from siphonwatch.detector.scoring.model import Model, Prior
+
+DAY = 86_400.0
 
 
 class Ruling(msgspec.Struct, frozen=True):
@@ -12,37 +16,27 @@ class Ruling(msgspec.Struct, frozen=True):
 
     id: str
     subject: str  # account or campaign as it was named
-    accounts: list[str]  # the accounts it speaks of
-    harvest: bool | None  # None: only an allow-list entry
-    analyst: str
-    at: float  # wall clock, epoch seconds
+    harvest: bool | None  # ``None``: only an allow-list entry
+    analyst: str = "unknown"
+    given: float = 0.0  # wall clock, epoch seconds; for people alone
     note: str = ""
-    inputs: dict[str, float] = {}  # the model's inputs when the ruling was given: of the account, or the campaign merged
-    allow_until: float | None = None  # event time, epoch seconds
+    days: float | None = None  # of event time that its accounts are on the allow list
+    at: float | None = None  # event time from which it counts, epoch seconds; ``None`` until a judging has heard of it
+    until: float | None = None  # event time from which it counts no more
+    withdrawn: bool = False  # taken back; the next judging sets ``until``
+    accounts: list[str] = []  # whom it speaks of: filled in by the judging that heard of it
+    examples: list[dict[str, float]] = []  # the model's inputs of (some of) those accounts at that time
 
-    def allows(self, now_ms: int) -> bool:
-        """Whether its accounts are on the allow list at event time ``now_ms``."""
-        return self.allow_until is not None and now_ms < self.allow_until * 1000
+    def stands(self, at_ms: int) -> bool:
+        """Whether it counts at event time ``at_ms``."""
+        return self.at is not None and self.at * 1000 <= at_ms and (self.until is None or at_ms < self.until * 1000)
 
+    def allows(self, at_ms: int) -> bool:
+        """Whether its accounts are on the allow list at event time ``at_ms``."""
+        return self.days is not None and self.at is not None and self.stands(at_ms) and at_ms < (self.at + self.days * DAY) * 1000
 
-class Teaching:
-    """The prior, moved by the rulings that stand."""
-
-    def __init__(self, prior: Prior) -> None:
-        self.prior = prior
-        self.model = Model(prior)
-        self.applied: tuple[str, ...] = ()
-
-    def apply(self, rulings: list[Ruling]) -> None:
-        """Learn from ``rulings`` in their order, from the prior on, whenever the list has changed.
-
-        A ruling taken back is simply not in the list: nothing of it stays in the weights.
-        """
-        wanted = tuple(ruling.id for ruling in rulings)
-        if wanted == self.applied:
-            return
-        model = Model(self.prior)
-        for ruling in rulings:
-            if ruling.harvest is not None and ruling.inputs:
-                model.learn_one({name: ruling.inputs.get(name, 0.0) for name in NAMES}, ruling.harvest)
-        self.model, self.applied = model, wanted
+    def heard(self, at_ms: int) -> Ruling:
+        """The same, as a judging at event time ``at_ms`` hears of it: with its place in the log."""
+        at = at_ms / 1000 if self.at is None else self.at
+        until = at_ms / 1000 if self.withdrawn and self.until is None else self.until
+        return msgspec.structs.replace(self, at=at, until=until)

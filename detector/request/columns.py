@@ -32,7 +32,7 @@ class RequestBatch:
     """
 
     accounts: Array  # object: account ids
-    request: Array  # uint64 hash of the request id
+    request: Array  # uint64 hash of account, time and request id: what a second delivery has in common with the first
     time: Array  # int64 ms
     tokens_in: Array  # int64
     tokens_out: Array  # int64
@@ -250,7 +250,7 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
     address, block = _hash_addresses(of["source_ip"])
     return RequestBatch(
         accounts=accounts,
-        request=hash_strings(of["request_id"]),
+        request=_identities(of["request_id"], of["account_id"], times),
         time=np.array(times, dtype=np.int64),
         tokens_in=_counts(used["prompt_tokens"]),
         tokens_out=_counts(used["completion_tokens"]),
@@ -287,6 +287,15 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
         tpm=_counts(of["rate_limit_tpm"]),
         text=fingerprint(question, others),
     )
+
+
+def _identities(ids: Sequence[str], accounts: Sequence[str], times: Sequence[int]) -> Array:
+    """A hash of who asked, when, and under which id: the id alone is the client's, or an upstream's, to choose."""
+    mixed = hash_strings(ids)
+    for column in (hash_strings(accounts), np.array(times, dtype=np.int64).astype(np.uint64)):
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _habits(temperature: Array, max_tokens: Array, samples: Array, *flags: Array) -> Array:

@@ -1,26 +1,24 @@
 """The model: directed features to log-odds of harvesting, and each feature's share in them.
 
 An additive model in log-odds, so that a verdict is a sum of reasons: features are put on one directed scale (the span
-of an absolute feature; the population's median and its 10 to 90 % range for a relative one) and weighted by river's logistic
-regression. Weights start from the shipped prior, which knows harvesters only from the simulator, and move with each
-ruling of an analyst (``learn_one``).
+of an absolute feature; the population's median and its 10 to 90 % range for a relative one) and weighted. Weights start from the
+shipped prior and move with what analysts' rulings teach, which may also add what resembles a ruled account.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.learning.lesson import Lesson, resemblance
 from siphonwatch.detector.scoring.features import DIRECTION, HIGH, LOW, NAMES, RELATIVE
 from siphonwatch.detector.scoring.population import Population, Summary
+from siphonwatch.detector.settings import DEFAULT
 
 Array = npt.NDArray[Any]
 
-LEARNING_RATE = 0.02  # of one ruling: ten alike move a weight by about a tenth of the largest
 RELATIVE_LIMIT = 1.5  # ranges from the median: beyond, a relative feature says no more
 
 
@@ -38,13 +36,16 @@ class Prior(msgspec.Struct, frozen=True):
 class Model:
     """Log-odds of harvesting from a feature matrix."""
 
-    def __init__(self, prior: Prior, weights: dict[str, float] | None = None, bias: float | None = None) -> None:
+    def __init__(self, prior: Prior, lesson: Lesson | None = None, width: float = DEFAULT.resemblance_width) -> None:
         missing = set(NAMES) - set(prior.weights)
         if missing:
             raise ValueError(f"the prior lacks {', '.join(sorted(missing))}: make it again with `make prior`")
         self.prior = prior
-        self.weights = dict(weights or {name: prior.weights[name] for name in NAMES})  # feature -> weight, as it stands
-        self.bias = prior.bias if bias is None else bias  # log-odds of an account that is like the median in everything
+        self.lesson = lesson or Lesson()
+        self._width = width
+        moves = self.lesson.weights or [0.0] * len(NAMES)
+        self.weights = {name: prior.weights[name] + move for name, move in zip(NAMES, moves, strict=True)}  # as they stand
+        self.bias = prior.bias + self.lesson.bias  # log-odds of an account that is like the median in everything
 
     @property
     def reference(self) -> Population:
@@ -72,24 +73,21 @@ class Model:
         """(N,) natural-log odds of harvesting."""
         moved = self.bias - self.prior.bias
         bias = np.where(np.isnan(features).any(axis=1), self.prior.textless_bias + moved, self.bias)
-        result: Array = self.contributions(features, summary).sum(axis=1) + bias
+        result: Array = self.contributions(features, summary).sum(axis=1) + bias + self.resemblance(features, summary)
         return result
 
-    def inputs(self, features: Sequence[float], summary: Summary) -> dict[str, float]:
-        """What the model sees of one account or campaign: what a ruling on it is stored with."""
-        scaled = scale(np.array([features], dtype=np.float64), summary)[0]
-        return {name: value for name, value in zip(NAMES, scaled.tolist(), strict=True) if not math.isnan(value)}
+    def resemblance(self, features: Array, summary: Summary) -> Array:
+        """(N,) log-odds that looking like ruled accounts adds; a part of :meth:`log_odds` like any feature's."""
+        if not self.lesson.examples:
+            return np.zeros(len(features))
+        alike = resemblance(self.inputs(features, summary), np.array(self.lesson.examples), self._width)
+        result: Array = alike @ np.array(self.lesson.coefficients)
+        return result
 
-    def learn_one(self, inputs: dict[str, float], harvest: bool) -> None:
-        """Move toward an analyst's ruling."""
-        from river import linear_model, optim  # most of a second: only for who has rulings
-
-        regression = linear_model.LogisticRegression(optimizer=optim.SGD(LEARNING_RATE), intercept_lr=LEARNING_RATE)
-        regression._weights.update(self.weights)
-        regression.intercept = self.bias
-        regression.learn_one(inputs, harvest)
-        self.weights = {name: float(regression.weights[name]) for name in NAMES}
-        self.bias = float(regression.intercept)
+    def inputs(self, features: Array, summary: Summary) -> Array:
+        """(N, F) what the model sees: scaled and directed, 0 where the log does not hold what it needs."""
+        result: Array = np.nan_to_num(scale(features, summary))
+        return result
 
 
 def scale(features: Array, summary: Summary) -> Array:

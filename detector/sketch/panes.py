@@ -16,6 +16,7 @@ import numpy.typing as npt
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.identities import Identities
 from siphonwatch.detector.sketch.pane import UNSEALED, Clock, Pane
 
 Array = npt.NDArray[Any]
@@ -40,7 +41,7 @@ class Panes:
         self.clock = clock or Clock()
         self.sealed = sealed  # the newest tick that no longer takes events
         self.open: dict[int, Pane] = {}
-        self.ids: dict[int, Array] = {}  # tick -> sorted hashes of the request ids counted in it
+        self.ids: dict[int, Identities] = {}  # tick -> the requests counted in it
 
     # -------------------------------------------------------------------------------------------- one batch
 
@@ -52,7 +53,7 @@ class Panes:
         own = batch.time // settings.tick_ms
         earliest = (clock_at - settings.lateness_ms) // settings.tick_ms
         tick = np.maximum(np.maximum(own, earliest), self.sealed + 1)
-        first = self._first_deliveries(batch.request, tick)
+        first = self._first_deliveries(batch.request, own >= earliest - settings.duplicate_ticks)
         duplicates = len(batch) - len(first)
         if duplicates:
             batch, tick, own = batch.take(first), tick[first], own[first]
@@ -71,7 +72,7 @@ class Panes:
                 position = pane.add(names, rows[chosen])
                 changed[each] = (names, pane.rows[position])
                 ids[each] = np.unique(batch.request[tick == each])
-                self.ids[each] = np.union1d(self.ids.get(each, ids[each]), ids[each])
+                self.ids.setdefault(each, Identities()).add(ids[each])
         self._forget()
         return Added(changed, ids, strays, duplicates, int((tick > own).sum()))
 
@@ -110,15 +111,17 @@ class Panes:
             return Clock(stray), True
         return Clock(newest, strayed, stray), False
 
-    def _first_deliveries(self, ids: Array, tick: Array) -> Array:
-        """Positions of the requests whose id was not seen in the ticks that are remembered."""
-        first = np.zeros(len(ids), dtype=bool)
-        first[np.unique(ids, return_index=True)[1]] = True
-        seen = [known for each, known in self.ids.items() if len(known)]
-        for known in seen:
-            at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-            first &= known[at] != ids
-        return np.flatnonzero(first)
+    def _first_deliveries(self, requests: Array, remembered: Array) -> Array:
+        """Positions of the requests that were not counted before.
+
+        ``remembered`` (N,) says which of them are recent enough to tell, by the partition's own order; the others count as new, so that
+        it does not matter which batch brings them.
+        """
+        first = np.zeros(len(requests), dtype=bool)
+        first[np.unique(requests, return_index=True)[1]] = True
+        for known in self.ids.values():
+            first &= ~known.has(requests)
+        return np.flatnonzero(first | ~remembered)
 
     def _forget(self) -> None:
         if self.clock.newest is not None:
@@ -150,4 +153,4 @@ class Panes:
         """Put back what a store kept."""
         for tick, accounts, rows in panes:
             self.open.setdefault(tick, Pane()).add(accounts, rows)
-        self.ids = {tick: np.unique(known) for tick, known in ids.items()}
+        self.ids = {tick: Identities(known) for tick, known in ids.items()}

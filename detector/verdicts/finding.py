@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import CampaignVerdict
@@ -20,6 +22,17 @@ def encode(finding: Finding) -> bytes:
 def decode(value: bytes) -> Finding:
     """The inverse of :func:`encode`."""
     return _decoder.decode(value)
+
+
+def settled(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings of one tick with one verdict an account: its last, from the level that it had before the first."""
+    kept: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        before = kept.get(place(finding))
+        if isinstance(finding, Verdict) and isinstance(before, Verdict):
+            finding = msgspec.structs.replace(finding, previous=before.previous)  # noqa: PLW2901
+        kept[place(finding)] = finding
+    return [finding for finding in kept.values() if not isinstance(finding, Verdict) or finding.level != finding.previous]
 
 
 def place(finding: Finding) -> tuple[str, str]:

@@ -187,11 +187,12 @@ def rulings(given: list[Ruling]) -> None:
 
 
 def _rulings(given: list[Ruling]) -> None:
-    table = Table("id", "when", "subject", "ruling", "by", "note", **PLAIN)
+    table = Table("id", "given", "counts from", "subject", "ruling", "by", "note", **PLAIN)
     for ruling in given:
         said = {True: "harvest", False: "benign", None: "allowed"}[ruling.harvest]
-        until = f" until {day(ruling.allow_until)}" if ruling.allow_until else ""
-        table.add_row(ruling.id, day(ruling.at), ruling.subject, said + until, ruling.analyst, ruling.note)
+        until = f" for {ruling.days:g} days" if ruling.days else ""
+        counts = "from the next judging" if ruling.at is None else day(ruling.at)
+        table.add_row(ruling.id, day(ruling.given), counts, ruling.subject, said + until, ruling.analyst, ruling.note)
     console.print(table)
 
 

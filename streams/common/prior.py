@@ -22,7 +22,9 @@ def make(path: Path) -> Prior:
     from siphonwatch.detector.learning.examples import Examples, of_worlds
 
     folder = resources.files("siphonwatch.detector.learning").joinpath("hands")
-    hands = {file.name.removesuffix(".npz"): Examples.from_bytes(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".npz")}
+    hands = {
+        file.name.removesuffix(".npz"): Examples.from_bytes(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".npz")
+    }
     hands["simulator"] = of_worlds(SEEDS)
     made = fit.prior(dict(sorted(hands.items())), "siphonwatch prior detector/scoring/prior.json")
     path.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")

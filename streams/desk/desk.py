@@ -10,6 +10,7 @@ import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD, Facts, facts
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.features import FEATURES, matrix
 from siphonwatch.detector.scoring.model import Prior
@@ -47,7 +48,6 @@ class AccountReport:
     features: list[FeatureLine]
     verdict: Verdict | None
     reasons: list[Reason]  # of the account itself, as it stands now
-    inputs: dict[str, float]
     limits: list[str]  # how it stands to its rate limits, in words; empty where it never came near them
 
 
@@ -59,7 +59,6 @@ class Desk:
         stored = store.context()
         self.context = snapshot.unpack_context(stored, settings) if stored else Context(height=settings.flag_odds)
         self.engine = Engine(prior, settings, self.context)
-        self.engine.teach(store.rulings(), 0)
 
     @property
     def summary(self) -> Summary:
@@ -88,7 +87,6 @@ class Desk:
             features=sorted(lines, key=lambda line: -line.weight),
             verdict=self._store.verdict(account),
             reasons=reasons(features, over, summary),
-            inputs=self.engine.model.inputs(features.tolist(), summary),
             limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
         )
 
@@ -109,28 +107,28 @@ class Desk:
         return self._store.rulings()
 
     def rule(self, subject: str, harvest: bool | None, analyst: str, note: str, days: float | None) -> Ruling:
-        """Keep a ruling on an account or a campaign, with what the model sees of it just now; ``None`` only allows it for ``days``."""
-        now = time.time()
+        """Keep a ruling on an account or a campaign; it counts from the next judging on. ``None`` only allows it for ``days``.
+
+        ``UsageError`` where the subject is not known.
+        """
         if subject.startswith("campaign-"):
-            campaign = self.campaign(subject)
-            accounts, inputs = campaign.members, self.campaign_inputs(campaign)
+            self.campaign(subject)
         else:
             subject = self.named(subject)
-            accounts, inputs = [subject], self.account(subject).inputs
-        ruling = Ruling(
-            id=secrets.token_hex(4), subject=subject, accounts=accounts, harvest=harvest, analyst=analyst, at=now, note=note,
-            inputs=inputs, allow_until=None if days is None else now + days * 86_400,
-        )  # fmt: skip
+            self.account(subject)
+        ruling = Ruling(secrets.token_hex(4), subject, harvest, analyst, time.time(), note, days)
         self._store.rule(ruling)
         return ruling
+
+    @property
+    def queue(self) -> list[Card]:
+        """Whom to look at next, as of the newest epoch, without what was ruled on since."""
+        ruled = {ruling.subject for ruling in self.rulings() if not ruling.withdrawn}
+        return [card for card in self.context.queue if card.account not in ruled and card.campaign not in ruled]
 
     def take_back(self, ruling: str) -> None:
         """Take a ruling back: nothing of it stays in the model."""
         self._store.take_back(ruling)
-
-    def campaign_inputs(self, campaign: Campaign) -> dict[str, float]:
-        """What the model sees of a campaign's merged state."""
-        return self.engine.model.inputs(campaign.features, self.summary)
 
 
 def _split(value: bytes) -> tuple[np.ndarray, np.ndarray]:

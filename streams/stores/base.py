@@ -7,6 +7,7 @@ when the store does not answer; the caller retries, after loading what is there.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -63,6 +64,7 @@ class Judging:
     verdicts: dict[str, Verdict | None]  # ``None`` deletes: the account is clear again
     findings: list[tuple[str, bytes]]  # (whom it is about, finding) to send, in order
     height: float = 0.0  # evidence at which accounts are flagged now
+    placed: list[Ruling] = field(default_factory=list)  # rulings that were given their place in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,16 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
 def standing(verdict: Verdict, height: float) -> Standing:
     """The standing that a verdict means."""
     return Standing(verdict.level, round(verdict.evidence - height, 3), verdict.campaign)
+
+
+def merged(given: Mapping[str, Ruling], placed: Mapping[str, Ruling], withdrawn: Collection[str]) -> list[Ruling]:
+    """The rulings as they stand, oldest first: what analysts gave, where judgings placed them, and which were taken back."""
+    found = [
+        msgspec.structs.replace(placed.get(name, ruling), withdrawn=name in withdrawn)
+        for name, ruling in given.items()
+        if name in placed or name not in withdrawn  # taken back before anybody heard of it
+    ]
+    return sorted(found, key=lambda ruling: (ruling.given, ruling.id))
 
 
 KEPT_FINDINGS = 10_000  # for a person or a dashboard to look back at; every finding was sent as well
@@ -175,11 +187,11 @@ class Store(Protocol):
         ...
 
     def rule(self, ruling: Ruling) -> None:
-        """Keep a ruling."""
+        """Keep a ruling; a judging gives it its place in the log."""
         ...
 
     def take_back(self, ruling: str) -> bool:
-        """Take a ruling back; whether there was one."""
+        """Take a ruling back from the next judging on; whether there was one."""
         ...
 
     def used_bytes(self) -> int:

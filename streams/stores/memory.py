@@ -14,7 +14,19 @@ from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed
-from siphonwatch.streams.stores.base import KEPT_FINDINGS, Array, Charge, Claim, Judging, Lead, Position, Standing, StoreOptions, standing
+from siphonwatch.streams.stores.base import (
+    KEPT_FINDINGS,
+    Array,
+    Charge,
+    Claim,
+    Judging,
+    Lead,
+    Position,
+    Standing,
+    StoreOptions,
+    merged,
+    standing,
+)
 
 
 @dataclass(slots=True)
@@ -39,6 +51,8 @@ class MemoryStore:
         self._lead = Lead(0, None)
         self._accounts: dict[str, tuple[bytes, float]] = {}
         self._rulings: dict[str, Ruling] = {}
+        self._placed: dict[str, Ruling] = {}
+        self._withdrawn: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._standings_version = 0
         self._buckets: dict[tuple[str, str], float] = {}
@@ -122,6 +136,7 @@ class MemoryStore:
             self._standings_version += bool(judging.verdicts)
             lead.outbox += [finding for _, finding in judging.findings]
             self._findings.extend(judging.findings)
+            self._placed.update({ruling.id: ruling for ruling in judging.placed})
 
     def sent(self, count: int) -> None:
         """See the protocol."""
@@ -173,7 +188,7 @@ class MemoryStore:
     def rulings(self) -> list[Ruling]:
         """See the protocol."""
         with self._lock:
-            return list(self._rulings.values())
+            return merged(self._rulings, self._placed, self._withdrawn)
 
     def rule(self, ruling: Ruling) -> None:
         """See the protocol."""
@@ -183,7 +198,10 @@ class MemoryStore:
     def take_back(self, ruling: str) -> bool:
         """See the protocol."""
         with self._lock:
-            return self._rulings.pop(ruling, None) is not None
+            if ruling not in self._rulings or ruling in self._withdrawn:
+                return False
+            self._withdrawn.add(ruling)
+            return True
 
     def used_bytes(self) -> int:
         """See the protocol."""

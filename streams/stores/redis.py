@@ -4,7 +4,9 @@ Keys, all under ``<prefix>:3`` (3 is the layout's version) and all with an expir
 
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
-- ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``, ``:rulings``: what is judged;
+- ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``: what is judged;
+- ``{<topic>}:rulings``, ``:withdrawn``, ``:placed``: what analysts ruled and took back, and where judgings placed it in the log. These
+  do not expire;
 - ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
   findings, and what throttled accounts have left;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
@@ -37,6 +39,7 @@ from siphonwatch.streams.stores.base import (
     StoreOptions,
     ids_from_bytes,
     ids_to_bytes,
+    merged,
     standing,
 )
 
@@ -193,7 +196,7 @@ class RedisStore:
 
     def judged(self, epoch: int, judging: Judging) -> None:
         """See the protocol."""
-        keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox", "standings", "findings")]
+        keys = [self._key(name) for name in ("judge", "accounts", "ranking", "outbox", "standings", "findings", "placed")]
         keys += [self._key(f"verdict:{account}") for account in judging.verdicts]
         verdicts = [
             scripts.JudgedVerdict(account, msgspec.json.encode(standing(verdict, judging.height)), verdict_fields(verdict))
@@ -204,6 +207,7 @@ class RedisStore:
         call = scripts.Judged(
             epoch, judging.context, self._ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
             verdicts, [scripts.JudgedFinding(*each) for each in judging.findings],
+            [scripts.JudgedRuling(ruling.id, msgspec.json.encode(ruling)) for ruling in judging.placed],
         )  # fmt: skip
         if self._run(keys, call) == scripts.FENCED:
             raise Fenced("another worker judges now")
@@ -258,8 +262,17 @@ class RedisStore:
 
     def rulings(self) -> list[Ruling]:
         """See the protocol."""
-        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("rulings"))))
-        return sorted((_ruling.decode(value) for value in found.values()), key=lambda ruling: (ruling.at, ruling.id))
+
+        def ask() -> list[Any]:
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.hgetall(self._key("rulings"))
+            pipe.hgetall(self._key("placed"))
+            pipe.smembers(self._key("withdrawn"))
+            return cast(list[Any], pipe.execute())
+
+        given, placed, withdrawn = self._ask(ask)
+        known, heard = ({name.decode(): _ruling.decode(value) for name, value in each.items()} for each in (given, placed))
+        return merged(known, heard, {name.decode() for name in withdrawn})
 
     def rule(self, ruling: Ruling) -> None:
         """See the protocol."""
@@ -267,7 +280,8 @@ class RedisStore:
 
     def take_back(self, ruling: str) -> bool:
         """See the protocol."""
-        return bool(self._ask(lambda: self._redis.hdel(self._key("rulings"), ruling)))
+        known = self._ask(lambda: self._redis.hexists(self._key("rulings"), ruling))
+        return bool(known) and bool(self._ask(lambda: self._redis.sadd(self._key("withdrawn"), ruling)))
 
     def used_bytes(self) -> int:
         """See the protocol."""

@@ -89,11 +89,18 @@ class JudgedFinding(msgspec.Struct):
     finding: bytes
 
 
+class JudgedRuling(msgspec.Struct):
+    """A ruling with its place in the log."""
+
+    id: str
+    ruling: bytes
+
+
 class Judged(Call):
     """Write what a judging changed. Answers OK or FENCED."""
 
     script = "judged"
-    keys = ("meta", "accounts", "ranking", "outbox", "standings", "findings", "verdict", "…")
+    keys = ("meta", "accounts", "ranking", "outbox", "standings", "findings", "placed", "verdict", "…")
 
     epoch: int
     context: bytes
@@ -103,6 +110,7 @@ class Judged(Call):
     dropped: list[str]
     verdicts: list[JudgedVerdict]  # the verdict keys in the same order
     findings: list[JudgedFinding]
+    placed: list[JudgedRuling]
 
 
 class Spent(msgspec.Struct):

@@ -7,6 +7,8 @@ import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.lesson import Lesson
+from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.scoring.features import NAMES
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.scoring.population import BINS, Population
@@ -37,6 +39,9 @@ class _Stored(msgspec.Struct):
     begun: int
     models: dict[int, int]
     released: list[int]
+    taught: list[str]
+    lesson: Lesson
+    queue: list[Card]
 
 
 def pack_context(engine: Engine) -> bytes:
@@ -58,6 +63,9 @@ def pack_context(engine: Engine) -> bytes:
             context.begun,
             context.models,
             context.released,
+            context.taught,
+            context.lesson,
+            context.queue,
         )
     )
 
@@ -75,7 +83,7 @@ def unpack_context(value: bytes, settings: Settings) -> Context:
     return Context(
         stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting, stored.begun, stored.models,
-        stored.released,
+        stored.released, stored.taught, stored.lesson, stored.queue,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ class Judge:
                 if each > engine.context.closed:
                     panes.setdefault(each, []).append(pane)
                 self._undropped.setdefault(partition, []).append(each)
-        engine.teach(store.rulings(), now_ms)
+        engine.hear(store.rulings())
         ticks = sorted(panes)
         for start in range(0, len(ticks), MOST_TICKS):
             self._judge(ticks[start : start + MOST_TICKS], panes)
@@ -103,6 +103,7 @@ class Judge:
                 verdicts={**dict.fromkeys(dropped), **hashes},
                 findings=[(one.subject, sent) for one, sent in zip(found, findings, strict=True)],
                 height=engine.context.height,
+                placed=engine.teaching.take_placed(),
             ),
         )
         self._outbox += findings

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.learning.rulings import Ruling
@@ -139,14 +140,24 @@ class StoreMixin:
         assert store.findings(1, "b") == [b"3"]
 
     def test_rulings_are_kept_in_order_and_taken_back(self, store: Store) -> None:
-        second = Ruling("2", "b", ["b"], False, "someone", 20.0, "a customer", {"repeats": 0.5})
-        first = Ruling("1", "a", ["a"], True, "someone", 10.0)
-        for one in (first, second):
-            store.rule(one)
+        second = Ruling("2", "b", False, "someone", 20.0, "a customer")
+        first = Ruling("1", "a", True, "someone", 10.0)
+        for ruling in (first, second):
+            store.rule(ruling)
         assert store.rulings() == [first, second]
         assert store.take_back("1")
         assert not store.take_back("1")
-        assert store.rulings() == [second]
+        assert not store.take_back("3")
+        assert store.rulings() == [second], "nobody had heard of it"
+
+    def test_a_ruling_keeps_its_place_in_the_log_when_it_is_taken_back(self, store: Store) -> None:
+        ruling = Ruling("1", "a", True, "someone", 10.0)
+        store.rule(ruling)
+        placed = msgspec.structs.replace(ruling, at=50.0, accounts=["a"], examples=[{"repeats": 0.5}])
+        store.judged(store.lead().epoch, Judging(b"c", [], [], {}, [], placed=[placed]))
+        assert store.rulings() == [placed]
+        assert store.take_back("1")
+        assert store.rulings() == [msgspec.structs.replace(placed, withdrawn=True)]
 
     def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
         store.ping()

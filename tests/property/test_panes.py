@@ -45,9 +45,25 @@ def at(hours: float, name: str) -> Request:
 
 
 def test_a_second_delivery_is_not_counted_again() -> None:
-    panes, _, duplicates = through([at(0, "x"), at(0, "y"), at(0, "x"), at(0.5, "x")], [2])
+    panes, _, duplicates = through([at(0, "x"), at(0, "y"), at(0, "x"), at(0, "x")], [2])
     assert duplicates == 2
     assert sum(len(ids) for ids in panes.ids.values()) == 2
+
+
+def test_an_id_is_the_clients_to_choose_and_makes_no_second_delivery_by_itself() -> None:
+    constant = [at(minute / 60, "always the same") for minute in range(50)]
+    stolen = [Request(request_id=f"r{n}", timestamp=START + n, account_id=account, model="m") for n in range(20) for account in "ab"]
+    assert through([*constant, *stolen], [7, 61])[2] == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from("xyz")), min_size=1, max_size=60), st.sets(st.integers(1, 59)))
+def test_repeats_near_and_far_are_told_apart_alike_in_any_batches(arrivals: list[tuple[int, str]], cuts: set[int]) -> None:
+    requests = [at(quarter / 4, name) for quarter, name in arrivals]
+    whole, _, duplicates = through(requests, [])
+    split, _, split_duplicates = through(requests, sorted(cut for cut in cuts if cut < len(requests)))
+    assert duplicates == split_duplicates
+    assert contents(whole) == contents(split)
 
 
 def test_one_broken_clock_does_not_push_the_others_out() -> None:

@@ -1,80 +1,114 @@
-"""What analysts decide moves the model, and leaves no trace when it is taken back."""
+"""Rulings move the model from their own place in the log, teach about what is alike, and leave no trace when they are taken back."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
+import pytest
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.simulate import World, simulate
-from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.common import prior
 
-from tests.quality.figures import run
-
-WORLD = World(accounts=250, days=1.0, prevalence=0.08, seed=21, harvests=("reasoning", "naive"))
+WORLD = World(accounts=250, days=1.0, prevalence=0.08, seed=21)
 
 
-def engine_and_worst() -> tuple[Engine, str]:
-    engine = run(simulate(WORLD).requests, prior.load())
-    _, records = engine.accounts.known()
-    return engine, engine.accounts.ids[int(np.argmax(records["current"]))]
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return simulate(WORLD).requests
 
 
-def odds(engine: Engine, account: str) -> float:
-    at = engine.accounts.index[account]
-    return float(engine.model.log_odds(matrix(View(engine.accounts.rows[at : at + 1])), engine.summary)[0])
+def played(requests: list[Request], rulings: list[Ruling], size: int = 4096, after: float = 1.0, engine: Engine | None = None) -> Engine:
+    """An engine that has read ``after`` of the log."""
+    made = engine or Engine(prior.load())
+    made.hear(rulings)
+    for start in range(0, int(len(requests) * after), size):
+        part = requests[start : min(start + size, int(len(requests) * after))]
+        made.process(batch(part, [epoch_ms(request.timestamp) for request in part]))
+    made.finish()
+    return made
 
 
-def decision(engine: Engine, account: str, number: int, harvest: bool | None, until: float | None = None) -> Ruling:
-    at = engine.accounts.index[account]
-    inputs = engine.model.inputs(matrix(View(engine.accounts.rows[at : at + 1]))[0].tolist(), engine.summary)
-    return Ruling(str(number), account, [account], harvest, "analyst", float(number), "", inputs, until)
+def odds(engine: Engine) -> dict[str, float]:
+    """Every account by the model and the population as they are in the end."""
+    rows, _ = engine.accounts.known()
+    return dict(zip(engine.accounts.ids, engine.model.log_odds(matrix(engine.view(rows)), engine.summary).tolist(), strict=True))
 
 
-def test_decisions_move_the_model_and_undoing_them_restores_it() -> None:
-    engine, account = engine_and_worst()
-    before, weights = odds(engine, account), engine.model.weights
-    benign = [decision(engine, account, number, False) for number in range(5)]
-    engine.teach(benign, 0)
-    moved = odds(engine, account)
-    assert moved < before - 0.2
-    engine.teach(benign, 0)
-    assert odds(engine, account) == moved, "the same list is not learned twice"
-    engine.teach(benign[:2], 0)
-    assert moved < odds(engine, account) < before
-    engine.teach([], 0)
-    assert engine.model.weights == weights
-    assert odds(engine, account) == before
+def midday(requests: list[Request]) -> float:
+    return float(epoch_ms(requests[len(requests) // 2].timestamp)) / 1000
 
 
-def test_confirmed_harvests_raise_the_odds_of_their_like() -> None:
-    engine, account = engine_and_worst()
-    before = odds(engine, account)
-    engine.teach([decision(engine, account, number, True) for number in range(5)], 0)
-    assert odds(engine, account) > before
+def worst(engine: Engine) -> str:
+    known = odds(engine)
+    return max(sorted(known), key=known.__getitem__)
 
 
-def test_an_allowed_account_is_clear_until_its_entry_expires() -> None:
-    traffic = simulate(WORLD)
-    engine, account = engine_and_worst()
-    until = WORLD.start + 2 * 86_400
-    entry = decision(engine, account, 1, None, until)
-    fresh = Engine(prior.load())
-    fresh.teach([entry], int(WORLD.start * 1000))
-    allowed = run_on(fresh, traffic.requests)
-    assert account not in allowed.verdicts
-    assert account in engine.verdicts
-    allowed.teach([entry], int((until + 1) * 1000))
-    assert allowed.accounts.records["allowed"][allowed.accounts.index[account]] == 0
+def test_a_ruling_moves_its_account_and_its_like_from_its_place_in_the_log_on(requests: list[Request]) -> None:
+    plain = played(requests, [])
+    account = worst(plain)
+    benign = played(requests, [Ruling("1", account, False, at=midday(requests))])
+    harvest = played(requests, [Ruling("1", account, True, at=midday(requests))])
+    assert odds(benign)[account] < odds(plain)[account] - 1.0
+    assert odds(harvest)[account] > odds(plain)[account]
+    level = benign.verdicts[account].level if account in benign.verdicts else "clear"
+    assert level in ("clear", "watch"), "not flagged, though it may have changed since it was ruled benign"
+    assert harvest.verdicts[account].level == "block"
+    early = played(requests, [Ruling("1", account, True, at=midday(requests))], after=0.4)
+    assert odds(early) == odds(played(requests, [], after=0.4)), "nothing counts before its time"
 
 
-def run_on(engine: Engine, requests: list) -> Engine:  # type: ignore[type-arg]
-    from siphonwatch.detector.request.columns import batch
-    from siphonwatch.detector.request.request import epoch_ms
+def test_one_that_is_taken_back_leaves_no_trace(requests: list[Request]) -> None:
+    plain, at = played(requests, []), midday(requests)
+    account = worst(plain)
+    taken_back = played(requests, [Ruling("1", account, False, at=at, until=at + 3600.0)])
+    assert taken_back.context.taught == []
+    assert odds(taken_back) == odds(plain)
+    assert taken_back.model.weights == plain.model.weights
 
-    for start in range(0, len(requests), 4096):
-        part = requests[start : start + 4096]
-        engine.process(batch(part, [epoch_ms(each.timestamp) for each in part]))
-    engine.finish()
-    return engine
+
+def test_a_replay_with_the_rulings_says_what_the_taught_stream_said(requests: list[Request]) -> None:
+    live = Engine(prior.load())
+    half = len(requests) // 2
+    for start in range(0, half, 997):
+        part = requests[start : min(start + 997, half)]
+        live.process(batch(part, [epoch_ms(request.timestamp) for request in part]))
+    account = worst(live)
+    live.hear([Ruling("1", account, True, given=5.0)])  # as an analyst gives it: the judging places it in the log
+    for start in range(half, len(requests), 997):
+        part = requests[start : start + 997]
+        live.process(batch(part, [epoch_ms(request.timestamp) for request in part]))
+    live.finish()
+    (placed,) = live.teaching.rulings
+    assert placed.at is not None
+    assert placed.examples
+    for told in (placed, msgspec.structs.replace(placed, accounts=[], examples=[])):  # as exported, or written by hand
+        replayed = played(requests, [told])
+        assert odds(replayed) == odds(live)
+        assert replayed.verdicts == live.verdicts
+
+
+def test_an_allowed_account_is_clear_until_its_entry_ends(requests: list[Request]) -> None:
+    account = worst(played(requests, []))
+    begin = epoch_ms(requests[0].timestamp) / 1000
+    for days, wanted in ((2.0, 1), (0.3, 0)):
+        allowed = played(requests, [Ruling("1", account, None, days=days, at=begin)])
+        row = allowed.accounts.index[account]
+        assert int(allowed.accounts.records["allowed"][row]) == wanted
+        assert (account in allowed.verdicts) != bool(wanted) or not wanted
+
+
+def test_a_card_of_the_queue_stands_for_what_is_alike(requests: list[Request]) -> None:
+    engine = played(requests, [])
+    queue = engine.context.queue
+    assert len(queue) > 3
+    inputs = {card.account: engine.inputs_of([card.account])[0] for card in queue}
+    named = [card.account for card in queue]
+    assert len(set(named)) == len(named)
+    assert all(card.account not in other.accounts for card in queue for other in queue)
+    ruled = played(requests, [Ruling("1", queue[0].account, True, at=midday(requests))])
+    assert queue[0].account not in [card.account for card in ruled.context.queue]
+    assert np.isfinite(np.array(list(inputs.values()))).all()
