@@ -63,9 +63,9 @@ class Settings:
     """... to this one: what lies above may be harvesters, up to one account in twenty and a little."""
     tail_accounts: int = 200
     """Judged accounts before the stream's own tail is trusted."""
-    flag_range: float = 0.4
-    """How far the stream's tail may move the flag from its shipped height: a campaign cannot hide by being many, and a quiet
-    stream does not accuse its busiest."""
+    flag_range: float = 2.0
+    """How far the stream's tail may move the flag from its shipped height. Hands differ by as much: held to 0.4, streams that the prior
+    had not seen had one flag where their own tail allowed thirty at the same share of innocents."""
 
     drift_odds: float = 0.3
     """What the flag is raised by while the whole population moves: caution instead of a flood."""

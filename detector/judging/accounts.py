@@ -16,12 +16,15 @@ Array = npt.NDArray[Any]
 
 NOTHING = -99.0  # evidence of an account that was never judged
 NEVER = -1
+EVIDENCE = ("evidence", "own", "current", "shipped", "plain")  # fields in log-odds
 
 RECORD = np.dtype(
     [
         ("evidence", "<f8"),  # strongest so far, its campaign's included
         ("own", "<f8"),  # strongest so far of its own state alone
         ("current", "<f8"),  # of the last judging, its own state alone
+        ("shipped", "<f8"),  # strongest so far by the prior alone, whatever analysts taught: what the flag's height is read from ...
+        ("plain", "<f8"),  # ... and by the taught model without what resembles a ruled harvest
         ("requests", "<u8"),  # over the whole log
         ("tokens_out", "<u8"),
         ("requests_at_flag", "<u8"),
@@ -95,7 +98,8 @@ class Accounts:
         if len(self.ids) > len(self.rows):
             room = max(len(self.ids), 2 * len(self.rows), 1024) - len(self.rows)
             fresh = np.zeros(room, dtype=RECORD)
-            fresh["evidence"] = fresh["own"] = fresh["current"] = NOTHING
+            for name in EVIDENCE:
+                fresh[name] = NOTHING
             fresh["flagged_at"] = fresh["held"] = fresh["seen"] = NEVER
             self.rows = np.concatenate([self.rows, state.empty(room)])
             self.records = np.concatenate([self.records, fresh])

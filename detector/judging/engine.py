@@ -52,6 +52,7 @@ class Engine:
         self.dropped: list[str] = []
         self.teaching = Teaching()
         self._model: Model | None = None
+        self._shipped = Model(prior)
         self._reference = self.model.reference
         self._summary: Summary | None = None
         self._own = Panes(settings)  # of ``process``: a log that is one partition
@@ -140,16 +141,14 @@ class Engine:
 
     def _judge(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
-        view = self.view(self.accounts.rows[position])
-        current = np.where(
-            view.count("requests") >= self.settings.judged_floor,
-            self.model.log_odds(matrix(view), self.summary),
-            NOTHING,
-        )
-        records = self.accounts.records
-        records["current"][position] = current
-        for name in ("own", "evidence"):
-            records[name][position] = np.maximum(records[name][position], current)
+        view, records = self.view(self.accounts.rows[position]), self.accounts.records
+        features, judged = matrix(view), view.count("requests") >= self.settings.judged_floor
+        current = self.model.log_odds(features, self.summary)
+        alike = np.maximum(self.model.resemblance(features, self.summary), 0.0)
+        shipped = self._shipped.log_odds(features, self.summary) if self.context.taught else current
+        records["current"][position] = np.where(judged, current, NOTHING)
+        for name, value in (("own", current), ("evidence", current), ("shipped", shipped), ("plain", current - alike)):
+            records[name][position] = np.maximum(records[name][position], np.where(judged, value, NOTHING))
 
     def _verdicts(self, position: Array, at: int, tick: int) -> list[Verdict]:
         """Move levels, and say which accounts' changed."""
@@ -262,11 +261,12 @@ class Engine:
         if bool(grown.any()):
             context.population.observe(matrix(known))
             context.population.observe_content(known)
-        judged = records["own"][records["own"] > NOTHING]
+        judged = records["own"] > NOTHING
         if bool(grown.any()):
             context.history = [*context.history, float(np.median(records["current"][active[grown]]))][-drift.HISTORY :]
             context.drifting = drift.drifting(context.history)
-        context.height = verdict.flag_height(settings, judged) + settings.drift_odds * context.drifting
+        heights = [verdict.flag_height(settings, records[name][judged]) for name in ("shipped", "plain")]
+        context.height = max(heights) + settings.drift_odds * context.drifting
         context.released = context.released_now(settings)
         self._summary = None
         context.queue = reviewing.review(self)
@@ -382,7 +382,7 @@ class Engine:
             return []
         self._model = None
         everybody = self.accounts.positions(sorted(self.accounts.ids))
-        for name in ("own", "evidence"):  # the strongest evidence so far was another model's
+        for name in ("own", "evidence", "plain"):  # the strongest evidence so far was another model's
             self.accounts.records[name][everybody] = NOTHING
         self._judge(everybody, at)
         self.changed.update(self.accounts.ids)

@@ -1,0 +1,152 @@
+"""Each hand's stream as a live stream, judged by a prior that has not seen that hand; with and without an analyst.
+
+    python -m tests.quality.live [second|b2b|consumer …]
+
+Ranking is by the strongest evidence at the end; "flagged" is what was flagged while the stream ran. The analyst rules truthfully on
+the first ten cards of the queue at the end of each day of the log.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from siphonwatch.detector.judging.accounts import NEVER
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning import fit
+from siphonwatch.detector.learning.examples import Examples
+from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import Request, epoch_ms
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.settings import DAY_MS, DEFAULT, Settings
+from siphonwatch.detector.simulate import Label
+
+from tests.quality.figures import average_precision
+from tests.quality.hands import HANDS, JUDGED, shipped, stream
+
+CARDS_A_DAY, CARDS = 10, 50
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The aims' figures of one stream."""
+
+    average_precision: float
+    recall: dict[float, float]  # rate of false positives -> share of harvesting accounts above it
+    tokens: dict[float, float]  # the same of the tokens they took
+    campaigns: int
+    caught: int  # campaigns with half of their tokens behind flagged accounts
+    half: int  # campaigns with half of their accounts flagged
+    flagged: int
+    precision: float  # of the flagged accounts
+    innocents: float  # share of innocents flagged
+    behind: float  # share of harvested tokens taken by flagged accounts
+    kinds: dict[str, tuple[int, int]]  # kind -> (flagged, of)
+    rulings: int
+
+
+def held_out(hand: str, hands: Mapping[str, Examples]) -> Prior:
+    """The prior that has not seen ``hand``."""
+    return fit.prior({name: part for name, part in hands.items() if name != hand}, f"all hands but {hand}")
+
+
+def play(requests: Sequence[Request], prior: Prior, labels: Mapping[str, Label], analyst: bool = False, wrong: float = 0.0,
+         settings: Settings = DEFAULT) -> Engine:  # fmt: skip
+    """A live stream to its end; ``wrong`` is the share of rulings that an analyst gets wrong."""
+    engine, rulings, rng = Engine(prior, settings), [], np.random.Generator(np.random.PCG64(1))
+    times = [epoch_ms(request.timestamp) for request in requests]
+    first = times[0]
+    rows = range(len(requests))
+    for _, day in groupby(rows, key=lambda row: (times[row] - first) // DAY_MS):
+        mine = list(day)
+        for start in range(0, len(mine), 8192):
+            part = mine[start : start + 8192]
+            engine.process(batch([requests[row] for row in part], [times[row] for row in part]))
+        if analyst:
+            for card in engine.context.queue[: min(CARDS_A_DAY, CARDS - len(rulings))]:
+                truth = labels[card.account].label == "harvest"
+                said = truth != (float(rng.random()) < wrong)
+                rulings.append(Ruling(f"{len(rulings):03d}", card.account, said, given=float(len(rulings))))
+            placed = {ruling.id: ruling for ruling in engine.teaching.rulings}
+            engine.hear([placed.get(ruling.id, ruling) for ruling in rulings])
+    engine.finish()
+    return engine
+
+
+def outcome(engine: Engine, requests: Sequence[Request], labels: Mapping[str, Label]) -> Outcome:
+    """The figures of an engine that has read ``requests``."""
+    names = list(labels)
+    truth = np.array([labels[name].label == "harvest" for name in names])
+    _, records = engine.accounts.known()
+    index = engine.accounts.index
+    known = [records[index[name]] if name in index else None for name in names]
+    evidence = np.array([-99.0 if record is None else float(record["evidence"]) for record in known])
+    flagged = np.array([record is not None and int(record["flagged_at"]) != NEVER for record in known])
+    took: dict[str, int] = defaultdict(int)
+    for request in requests:
+        took[request.account_id] += (request.usage.completion_tokens or 0) if request.usage else 0
+    tokens = np.array([took[name] for name in names], dtype=float)
+    innocent = np.sort(evidence[~truth])[::-1]
+    recall, share = {}, {}
+    for rate in (0.001, 0.01):
+        above = truth & (evidence > innocent[int(rate * len(innocent))])
+        recall[rate], share[rate] = float(above.sum() / truth.sum()), float(tokens[above].sum() / tokens[truth].sum())
+    groups: dict[str, list[int]] = defaultdict(list)
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(names):
+        if labels[name].campaign:
+            groups[str(labels[name].campaign)].append(row)
+        kinds[("harvest:" if truth[row] else "") + labels[name].kind].append(row)
+    return Outcome(
+        average_precision(evidence, truth), recall, share, len(groups),
+        sum(tokens[rows][flagged[rows]].sum() * 2 >= tokens[rows].sum() for rows in groups.values()),
+        sum(flagged[rows].sum() * 2 >= len(rows) for rows in groups.values()),
+        int(flagged.sum()), float(truth[flagged].mean()) if flagged.any() else float("nan"), float(flagged[~truth].mean()),
+        float(tokens[truth & flagged].sum() / tokens[truth].sum()),
+        {kind: (int(flagged[rows].sum()), len(rows)) for kind, rows in sorted(kinds.items())}, len(engine.teaching.rulings),
+    )  # fmt: skip
+
+
+HEADER = (
+    "| {} | average precision | recall at 0.1 % | at 1 % | tokens above 0.1 % | flagged | precision | innocents flagged | tokens behind flags "
+    "| campaigns with half of their tokens behind flags |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def line(name: str, found: Outcome) -> str:
+    """One row of the table."""
+    return (
+        f"| {name} | {found.average_precision:.3f} | {found.recall[0.001]:.3f} | {found.recall[0.01]:.3f} | {found.tokens[0.001]:.3f} "
+        f"| {found.flagged} | {found.precision:.2f} | {found.innocents:.2%} | {found.behind:.3f} | {found.caught} of {found.campaigns} |"
+    )
+
+
+def main(names: Sequence[str]) -> None:
+    """Print the table of the named streams."""
+    hands = shipped()
+    print(HEADER.format("stream, its hand left out"))
+    for hand in HANDS:
+        name = JUDGED[hand]
+        if names and name not in names:
+            continue
+        prior = held_out(hand, hands)
+        requests, labels = stream(name)
+        for analyst in (False, True):
+            engine = play(requests, prior, labels, analyst)
+            found = outcome(engine, requests, labels)
+            print(
+                line(f"`{name}`" + (f", {found.rulings} rulings" if analyst else ""), found),
+                f"height {engine.context.height:.2f}",
+                flush=True,
+            )
+            if "-v" in sys.argv:
+                print({kind: pair for kind, pair in found.kinds.items() if kind.startswith("harvest") or pair[0]})
+
+
+if __name__ == "__main__":
+    main([name for name in sys.argv[1:] if not name.startswith("-")])
