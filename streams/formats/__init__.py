@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
@@ -18,22 +19,28 @@ FORMATS: dict[str, Format] = {
 }
 
 
+def known() -> dict[str, Format]:
+    """Our formats, and those that other packages add under the entry points ``siphonwatch.formats``, each a :class:`Format`."""
+    return FORMATS | {name: point.load() for name, point in plugins.added("formats").items() if name not in FORMATS}
+
+
 def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> Decoder:
     """The decoder called ``name``, or of a ``mapping`` file; account ids are hashed where there is an ``account_key``.
 
     ``UsageError`` lists the known ones.
     """
     made: Decoder
+    formats = known()
     if mapping is not None:
         made = RecordDecoder(reader(load(mapping)))
     elif name == "auto":
-        made = AutoDecoder(list(FORMATS.values()))
+        made = AutoDecoder(list(formats.values()))
     elif name == "native":
         made = native.NativeDecoder()
-    elif name in FORMATS:
-        made = RecordDecoder(FORMATS[name].read)
+    elif name in formats:
+        made = RecordDecoder(formats[name].read)
     else:
-        raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(FORMATS)}; for any other log write a --mapping file")
+        raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(formats)}; for any other log write a --mapping file")
     return Pseudonyms(made, account_key) if account_key else made
 
 
@@ -42,4 +49,4 @@ def configured_decoder(config: Config) -> Decoder:
     return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
 
 
-__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder"]
+__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder", "known"]

@@ -1,6 +1,6 @@
 """LiteLLM's proxy: one line of its configuration makes it ask the sidecar and write its log to Kafka.
 
-    litellm_settings: {callbacks: streams.gateways.litellm.siphonwatch}
+    litellm_settings: {callbacks: siphonwatch.streams.gateways.litellm.siphonwatch}
 
 Before each call the sidecar is asked about the virtual key: 429 or 403 goes back to the client where it says so. After each call,
 failed ones too, the ``StandardLoggingPayload`` goes to Kafka. Neither ever breaks a call: a sidecar that does not answer in time is

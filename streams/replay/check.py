@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from siphonwatch.streams.common.coverage import Coverage
-from siphonwatch.streams.formats import FORMATS, Decoder
+from siphonwatch.streams.formats import Decoder, known
 from siphonwatch.streams.formats.base import Dead
 from siphonwatch.streams.intake import Intake
 from siphonwatch.streams.sources import files
@@ -54,4 +54,4 @@ def _refuse(found: Checked, dead: Dead, first: int) -> None:
 
 def cannot_know(name: str) -> tuple[str, ...]:
     """Fields that a format never holds; none where the format is not named."""
-    return FORMATS[name].cannot_know if name in FORMATS else ()
+    return known()[name].cannot_know if name in known() else ()

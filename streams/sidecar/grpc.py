@@ -28,7 +28,7 @@ class EnvoyServices:
             from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
             from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
         except ImportError as error:
-            raise UsageError("--decision-grpc-port needs Envoy's stubs: pip install 'siphonwatch[envoy]'") from error
+            raise UsageError("--decision-grpc-port needs Envoy's stubs: pip install '.[envoy]' from a clone") from error
         self._grpc, self._auth, self._rls = grpc, external_auth_pb2, rls_pb2
         self._register = (external_auth_pb2_grpc.add_AuthorizationServicer_to_server, rls_pb2_grpc.add_RateLimitServiceServicer_to_server)
         self._decider, self._tokens, self._metrics, self._header = decider, tokens, metrics, account_header.lower()

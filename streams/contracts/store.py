@@ -1,0 +1,138 @@
+"""What every store must do: the tests that ours pass, for a store of yours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.sketch.pane import Clock
+from siphonwatch.streams.common.errors import Fenced, Sealed
+from siphonwatch.streams.contracts.samples import comes_true, ids, rows, verdict
+from siphonwatch.streams.stores.base import Charge, Judging, Position, Standing, Store
+
+AT = Position(7, Clock(1000), 3, 4)
+
+
+class StoreContract:
+    """What holds for any store. A class of tests derives from it and gives the fixture ``store``: an open store that nobody wrote to."""
+
+    @pytest.fixture
+    def store(self) -> Any:
+        """An open, empty store; yield it to close it afterwards."""
+        raise NotImplementedError("give the fixture `store`")
+
+    def test_nothing_is_there_at_first(self, store: Store) -> None:
+        claim = store.claim(0)
+        assert (claim.position, claim.sealed, claim.panes, claim.ids) == (None, -1, [], {})
+        lead = store.lead()
+        assert (lead.context, lead.accounts, lead.outbox) == (None, [], [])
+        assert store.account("a") is None
+        assert store.verdict("a") is None
+        assert store.top(3) == []
+
+    def test_rows_and_offset_come_back_together(self, store: Store) -> None:
+        epoch = store.claim(1).epoch
+        store.commit(1, epoch, AT, {4: (["a", "b"], rows(2))}, {4: ids(1, 2)})
+        store.commit(1, epoch, Position(9, Clock(1001), 3, 4), {4: (["b"], rows(1))}, {4: ids(3)})
+        claim = store.claim(1)
+        assert claim.position is not None
+        assert claim.position.offset == 9
+        ((tick, accounts, found),) = claim.panes
+        assert tick == 4
+        assert dict(zip(accounts, found["generation"].tolist(), strict=True)) == {"a": 1, "b": 1}
+        assert sorted(claim.ids[4].tolist()) == [1, 2, 3]
+        assert store.claim(0).position is None
+
+    def test_a_stale_owner_is_refused_and_writes_nothing(self, store: Store) -> None:
+        stale = store.claim(0).epoch
+        store.claim(0)
+        with pytest.raises(Fenced):
+            store.commit(0, stale, AT, {4: (["a"], rows(1))}, {4: ids(1)})
+        claim = store.claim(0)
+        assert (claim.position, claim.panes) == (None, [])
+
+    def test_a_sealed_tick_takes_nothing_more_and_reads_the_same_again(self, store: Store) -> None:
+        epoch = store.claim(0).epoch
+        store.commit(0, epoch, AT, {4: (["a"], rows(1)), 6: (["c"], rows(1))}, {4: ids(1), 6: ids(2)})
+        first = store.seal(0, 5)
+        assert [(tick, pane.accounts) for tick, pane in first] == [(4, ["a"])]
+        with pytest.raises(Sealed):
+            store.commit(0, epoch, Position(8, Clock(1000), 3, 4), {6: (["d"], rows(1)), 5: (["a"], rows(1))}, {6: ids(4), 5: ids(3)})
+        assert store.positions(1) == [(AT, 5)]
+        assert [(tick, pane.filled.tobytes()) for tick, pane in store.seal(0, 5)] == [(4, first[0][1].filled.tobytes())]
+        store.drop(0, [4])
+        assert store.seal(0, 5) == []
+        assert [tick for tick, _, _ in store.claim(0).panes] == [6]
+
+    def test_a_judging_is_all_or_nothing_and_fenced(self, store: Store) -> None:
+        stale = store.lead().epoch
+        epoch = store.lead().epoch
+        judging = Judging(b"context", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0)
+        with pytest.raises(Fenced):
+            store.judged(stale, judging)
+        assert store.context() is None
+        store.judged(epoch, judging)
+        assert store.context() == b"context"
+        assert store.account("b") == b"two"
+        assert store.top(5) == ["b", "a"]
+        assert store.verdict("a") == verdict("a")
+        lead = store.lead()
+        assert dict(zip(lead.accounts, lead.values, strict=True)) == {"a": b"one", "b": b"two"}
+        assert lead.verdicts == {"a": verdict("a")}
+        assert lead.outbox == [b"finding"]
+        store.sent(1)
+        store.judged(lead.epoch, Judging(b"later", [], ["b"], {"a": None, "b": None}, []))
+        after = store.lead()
+        assert (after.context, after.accounts, after.verdicts, after.outbox) == (b"later", ["a"], {}, [])
+
+    def test_standings_follow_verdicts_and_say_when_they_changed(self, store: Store) -> None:
+        lead = store.lead()
+        before = store.standings_version()
+        assert store.standings() == {}
+        store.judged(lead.epoch, Judging(b"m", [], [], {"a": verdict("a"), "b": verdict("b")}, [], 1.2))
+        assert store.standings() == {"a": Standing("block", 1.0), "b": Standing("block", 1.0)}
+        assert store.standings_version() > before
+        before = store.standings_version()
+        store.judged(lead.epoch, Judging(b"m", [("c", b"x", 0.0)], [], {}, []))
+        assert store.standings_version() == before
+        store.judged(lead.epoch, Judging(b"m", [], [], {"a": None}, []))
+        assert set(store.standings()) == {"b"}
+
+    def test_buckets_fill_with_what_is_charged_and_empty_with_time(self, store: Store) -> None:
+        assert store.spend([Charge("a", "m", 1e6, 2), Charge("b", "m", 1.0, 1)]) == pytest.approx([2e6, 1.0], abs=0.2)
+        assert store.spend([Charge("a", "m", 1e6, 1), Charge("a", "other", 1e6, 0)]) == pytest.approx([3e6, 0.0], rel=1e-3)
+        assert comes_true(lambda: store.spend([Charge("b", "m", 1.0, 0)])[0] == 0.0), "a bucket of one second never ran dry"
+
+    def test_the_newest_findings_come_first_and_by_subject(self, store: Store) -> None:
+        lead = store.lead()
+        for number, about in enumerate("abab"):
+            store.judged(lead.epoch, Judging(b"m", [], [], {}, [(about, str(number).encode())]))
+        assert store.findings(3) == [b"3", b"2", b"1"]
+        assert store.findings(9, "a") == [b"2", b"0"]
+        assert store.findings(1, "b") == [b"3"]
+
+    def test_rulings_are_kept_in_order_and_taken_back(self, store: Store) -> None:
+        second = Ruling("2", "b", False, "someone", 20.0, "a customer")
+        first = Ruling("1", "a", True, "someone", 10.0)
+        for ruling in (first, second):
+            store.rule(ruling)
+        assert store.rulings() == [first, second]
+        assert store.take_back("1")
+        assert not store.take_back("1")
+        assert not store.take_back("3")
+        assert store.rulings() == [second], "nobody had heard of it"
+
+    def test_a_ruling_keeps_its_place_in_the_log_when_it_is_taken_back(self, store: Store) -> None:
+        ruling = Ruling("1", "a", True, "someone", 10.0)
+        store.rule(ruling)
+        placed = msgspec.structs.replace(ruling, at=50.0, accounts=["a"], examples=[{"repeats": 0.5}])
+        store.judged(store.lead().epoch, Judging(b"c", [], [], {}, [], placed=[placed]))
+        assert store.rulings() == [placed]
+        assert store.take_back("1")
+        assert store.rulings() == [msgspec.structs.replace(placed, withdrawn=True)]
+
+    def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
+        store.ping()
+        assert store.used_bytes() >= 0
