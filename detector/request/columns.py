@@ -85,22 +85,6 @@ class RequestBatch:
         )  # fmt: skip
 
 
-def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
-    """:func:`epoch_ms` of many at once, all numbers or all strings; ``ValueError`` or ``TypeError`` where any is no time."""
-    if timestamps and isinstance(timestamps[0], str):
-        if not all(isinstance(stamp, str) and stamp[:1].isdigit() for stamp in timestamps):
-            raise ValueError("not every timestamp begins with a year")
-        import pandas as pd
-
-        nanoseconds: Array = pd.to_datetime(list(timestamps), utc=True, format="ISO8601").as_unit("ns").asi8
-        return nanoseconds // 1_000_000
-    stamps = np.array(timestamps, dtype=np.float64)
-    if not bool(np.isfinite(stamps).all()):
-        raise ValueError("a timestamp is not finite")
-    milliseconds: Array = np.rint(stamps * 1000.0)
-    return milliseconds
-
-
 def _content(content: str | list[Part] | None) -> str:
     if isinstance(content, str):
         return content

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
-from siphonwatch.streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
-from siphonwatch.streams.formats.auto import AutoDecoder
+from siphonwatch.streams.formats import (
+    apisix, azure, bedrock, cloudflare, databricks, envoy, helicone, kong, langfuse, litellm, native, nginx, openai, openrouter, otel, portkey, sglang,
+    vertex,
+)  # fmt: skip
+from siphonwatch.streams.formats.auto import RecognisingDecoder
 from siphonwatch.streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
+from siphonwatch.streams.formats.lenient import Reading
 from siphonwatch.streams.formats.mapping import load, reader
 from siphonwatch.streams.formats.privacy import Pseudonyms
 
 # the order in which a record is recognised: the one with the most telling marks first
 FORMATS: dict[str, Format] = {
-    each.FORMAT.name: each.FORMAT for each in (native, litellm, otel, bedrock, kong, apisix, cloudflare, azure, nginx, envoy)
+    each.FORMAT.name: each.FORMAT
+    for each in (
+        native, litellm, otel, bedrock, kong, apisix, cloudflare, azure, nginx, envoy, vertex, databricks, helicone, portkey, langfuse, openrouter, openai,
+        sglang,
+    )  # fmt: skip
 }
 
 
-def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> Decoder:
+def decoder(name: str, mapping: Path | None = None, account_key: str = "", account_fields: Sequence[str] = ()) -> Decoder:
     """The decoder called ``name``, or of a ``mapping`` file; account ids are hashed where there is an ``account_key``.
 
-    ``UsageError`` lists the known ones.
+    ``account_fields`` are names in custom metadata that hold the account. ``UsageError`` lists the known formats.
     """
     made: Decoder
+    reading = Reading(name, account_fields=tuple(account_fields))
     if mapping is not None:
-        made = RecordDecoder(reader(load(mapping)))
+        reading.format = "mapping"
+        made = RecordDecoder(reader(load(mapping)), reading)
     elif name == "auto":
-        made = AutoDecoder(list(FORMATS.values()))
-    elif name == "native":
-        made = native.NativeDecoder()
+        made = RecognisingDecoder(list(FORMATS.values()), reading)
     elif name in FORMATS:
-        made = RecordDecoder(FORMATS[name].read)
+        made = RecognisingDecoder([FORMATS[name]], reading, fallback=FORMATS[name])
     else:
         raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(FORMATS)}; for any other log write a --mapping file")
     return Pseudonyms(made, account_key) if account_key else made

@@ -1,0 +1,295 @@
+"""What stands in one span, in the words of each dialect that instrumentations and gateways write.
+
+- The GenAI conventions, https://opentelemetry.io/docs/specs/semconv/gen-ai/ (read 2026-11-24), with those of version 1.36 and before;
+- OpenLLMetry's indexed attributes (``gen_ai.prompt.1.content``, ``llm.request.type``), https://www.traceloop.com/docs/openllmetry;
+- OpenInference (``llm.input_messages.0.message.content``), https://arize-ai.github.io/openinference/spec/, also written by Envoy AI Gateway;
+- Cloudflare AI Gateway (``gen_ai.prompt_json``), OpenRouter's broadcast, Portkey, Kong: the GenAI conventions with names of their own for the text;
+- Vercel's AI SDK (``ai.prompt.messages``), Langfuse (``langfuse.observation.input``).
+
+Numbers may be written as strings in all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from siphonwatch.detector.request.request import ABSENT, Message, Parameters, Request, Usage
+from siphonwatch.streams.formats.answers import Answer, answer, count, finish
+from siphonwatch.streams.formats.base import ACCOUNT_KEYS, account, named
+from siphonwatch.streams.formats.body import body
+from siphonwatch.streams.formats.kinds import other
+from siphonwatch.streams.formats.lenient import NOT_JSON, MissingError, OddError, Reading, number, truth
+from siphonwatch.streams.formats.turns import turns_of
+
+Attributes = dict[str, Any]
+STATUS_OF_ERROR = {"RateLimitError": 429, "AuthenticationError": 401, "PermissionDeniedError": 403, "BadRequestError": 400, "timeout": 408}
+
+MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name", "llm.request.model", "llm.response.model", "ai.model.id", "langfuse.observation.model.name", "gen_ai.model.id", "model")  # fmt: skip
+ACCOUNTS = ("siphonwatch.account", "enduser.id", "user.id")
+ACCOUNTS_OF_DIALECTS = (
+    "gen_ai.user.id", "gen_ai.user", "traceloop.association.properties.user_id", "langfuse.user.id", "langfuse.trace.user_id", "ai.telemetry.metadata.userId",
+    "trace.metadata.user_id", "metadata.user_id", "user_id", "x-account-id", "openrouter.user_id",
+)  # fmt: skip
+SESSION = ("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id", "langfuse.trace.session_id", "ai.telemetry.metadata.sessionId", "thread.id")  # fmt: skip
+IN = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens", "ai.usage.promptTokens", "ai.usage.inputTokens")  # fmt: skip
+OUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion", "llm.usage.completion_tokens", "ai.usage.completionTokens", "ai.usage.outputTokens")  # fmt: skip
+CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_input_tokens", "llm.token_count.prompt_details.cache_read", "llm.usage.cache_read_input_tokens", "ai.usage.cachedInputTokens", "gen_ai.usage.prompt_tokens_details.cached_tokens")  # fmt: skip
+PROMPTS = ("gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt_json", "gen_ai.prompt", "gen_ai.request.messages", "llm.prompts", "ai.prompt", "langfuse.observation.input", "gen_ai.content.prompt", "input.value")  # fmt: skip
+ANSWERS = ("gen_ai.output.messages", "gen_ai.completion_json", "gen_ai.completion", "ai.response.text", "langfuse.observation.output", "gen_ai.content.completion", "output.value")  # fmt: skip
+PROSE = ("gen_ai.prompt", "input.value", "ai.prompt", "langfuse.observation.input", "llm.prompts")  # which may be a text as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One span or event as found."""
+
+    name: str
+    stamp: int  # nanoseconds
+    known: Attributes
+    resource: Attributes
+    events: list[tuple[str, Attributes]]
+    failed: bool
+    latency_ms: float | None
+
+
+def other_than_question(known: Attributes, name: str) -> str | None:
+    """What else than a question a span stands for, ``None`` for a question."""
+    kind = _first(known, "openinference.span.kind")
+    if kind:
+        return None if kind.upper() in ("LLM", "PROMPT") and kind.upper() == "LLM" else other(kind) or "other spans"
+    operation = _first(known, "gen_ai.operation.name", "llm.request.type")
+    if operation:
+        if (found := other(operation)) is not None:
+            return found
+        return None if _model(known) or operation.lower() in KNOWN_OPERATIONS else "other spans"
+    if kind := _first(known, "traceloop.span.kind"):
+        return None if kind.lower() == "llm" else "agents"
+    if operation := _first(known, "ai.operationId", "operation.name"):
+        words = operation.split(" ")[0].split(".")
+        if words[0] == "ai":
+            return None if words[-1] in ("doGenerate", "doStream") else other(operation) or "agents"
+    if kind := _first(known, "langfuse.observation.type"):
+        return None if kind.lower() == "generation" else other(kind) or "other spans"
+    asked = any(key in known for key in ("gen_ai.system", "gen_ai.provider.name", *IN[:4], *OUT[:4]))
+    return None if asked and (_model(known) or "gen_ai.request.id" in known) else other(name.split(" ")[0]) or "other spans"
+
+
+KNOWN_OPERATIONS = ("chat", "text_completion", "generate_content", "completion", "responses", "messages", "converse")
+
+
+def request(call: Call, reading: Reading) -> Request:
+    """The request that a span tells of."""
+    known, resource = call.known, call.resource
+    said = _answer(call, reading)
+    model = _model(known) or said.model
+    if not model:
+        raise MissingError("the span names no model: gen_ai.request.model is needed")
+    address = _first(known, "client.address", "network.peer.address", "net.peer.ip")
+    reasons = known.get("gen_ai.response.finish_reasons")
+    reasons = _parsed(reasons)
+    names = [_first(known, key) or _first(resource, key) for key in ACCOUNTS]
+    names += [*named(known, (), reading), *(_first(known, key) for key in ACCOUNTS_OF_DIALECTS), *named(known, ACCOUNT_KEYS, reading), *named(_metadata(known), ACCOUNT_KEYS, reading)]
+    end_user = _first(known, "enduser.id", "user.id") if names[0] else None
+    return Request(
+        request_id=call.name,
+        timestamp=call.stamp / 1e9,
+        account_id=account(*names, _first(resource, "service.name"), address=address, looked_for=", ".join((*ACCOUNTS, "service.name", "client.address"))),
+        model=model,
+        end_user_id=end_user,
+        session_id=_first(known, *SESSION),
+        source_ip=address,
+        user_agent=_first(known, "user_agent.original", "http.user_agent"),
+        messages=_turns(call, reading),
+        parameters=_parameters(known, reading),
+        usage=Usage(_count(known, *IN), _count(known, *OUT), _count(known, *CACHED)),
+        status=_status(known, call.failed),
+        finish_reason=finish(reasons[0] if isinstance(reasons, list) and reasons else reasons)
+        or finish(_first(known, "gen_ai.completion.0.finish_reason", "ai.response.finishReason", "llm.finish_reason", "gen_ai.response.finish_reason"))
+        or said.finish,
+        latency_ms=call.latency_ms,
+        response=said.text,
+    )
+
+
+def _model(known: Attributes) -> str | None:
+    return _first(known, *MODEL[:-1])
+
+
+def _first(known: Attributes, *names: str) -> str | None:
+    for name in names:
+        value = known.get(name)
+        if value is not None and not isinstance(value, list | dict | bool) and str(value).strip():
+            return str(value)
+    return None
+
+
+def _count(known: Attributes, *names: str) -> int | None:
+    return next((found for name in names if (found := count(known.get(name))) is not None), None)
+
+
+def _number(known: Attributes, *names: str) -> float | None:
+    for name in names:
+        try:
+            if known.get(name) is not None:
+                return number(known[name])
+        except OddError:
+            continue
+    return None
+
+
+def _parameters(known: Attributes, reading: Reading) -> Parameters:
+    held = _first(known, "llm.invocation_parameters", "langfuse.observation.model.parameters", "gen_ai.request.parameters")
+    made = body(held, reading).parameters if held and held.lstrip()[:1] == "{" else Parameters()
+    given = Parameters(
+        temperature=_number(known, "gen_ai.request.temperature", "llm.temperature", "ai.settings.temperature"),
+        top_p=_number(known, "gen_ai.request.top_p", "llm.top_p", "ai.settings.topP"),
+        max_tokens=_count(known, "gen_ai.request.max_tokens", "llm.request.max_tokens", "ai.settings.maxTokens", "ai.settings.maxOutputTokens"),
+        n=_count(known, "gen_ai.request.choice.count", "gen_ai.request.n"),
+        seed=_count(known, "gen_ai.request.seed", "gen_ai.openai.request.seed"),
+    )
+    for name in ("temperature", "top_p", "max_tokens", "n", "seed"):
+        if getattr(given, name) is not None:
+            setattr(made, name, getattr(given, name))
+    output = _first(known, "gen_ai.output.type", "gen_ai.openai.request.response_format")
+    if output and "json" in output:
+        made.response_format = msgspec.Raw(b'"json"')
+    if known.get("gen_ai.tool.definitions") or known.get("ai.prompt.tools") or any(key.startswith(("llm.tools.0", "llm.request.functions.0")) for key in known):
+        made.tools = msgspec.Raw(b'"tools"')
+    made.tools = made.tools if bytes(made.tools) else ABSENT
+    for name in ("gen_ai.request.stream", "llm.is_streaming", "gen_ai.is_streaming"):
+        try:
+            made.stream = truth(known[name]) if name in known else made.stream
+        except OddError:
+            reading.note("stream", "wrong type")
+    return made
+
+
+def _status(known: Attributes, failed: bool) -> int:
+    code = _count(known, "http.response.status_code", "http.status_code", "response_code")
+    if code:
+        return code
+    if not failed:
+        return 200
+    words = re.findall(r"\w+", str(known.get("error.type", "")))  # 429, RateLimitError, or <class 'openai.RateLimitError'>
+    kind = words[-1] if words else ""
+    return int(kind) if kind.isdecimal() and len(kind) == 3 else STATUS_OF_ERROR.get(kind, 500)
+
+
+def _metadata(known: Attributes) -> dict[str, object] | None:
+    """OpenInference's ``metadata``: JSON in a string."""
+    held = _parsed(known.get("metadata"))
+    return held if isinstance(held, dict) else None
+
+
+# ------------------------------------------------------------------------------------------------------------- text
+
+
+def _turns(call: Call, reading: Reading) -> list[Message] | None:
+    known = call.known
+    system = _parsed(known.get("gen_ai.system_instructions") or known.get("gen_ai.system.instructions"))
+    found = turns_of({"role": "system", "content": system}, reading, "system") if system else []
+    if any(key.startswith(("gen_ai.prompt.", "llm.prompts.", "llm.input_messages.")) for key in known):
+        return [*found, *turns_of(_indexed(known, "gen_ai.prompt", "llm.prompts", "llm.input_messages"), reading)] or None
+    for name in PROMPTS:
+        given = known.get(name)
+        if given in (None, "", [], {}):
+            continue
+        turns = _said(name, given, reading)
+        if turns:
+            return [*found, *turns]
+    return [*found, *turns_of(list(_of_events(call.events)), reading)] or None
+
+
+def _said(name: str, given: Any, reading: Reading) -> list[Message]:
+    """Turns that an attribute holds as they are, or as JSON in a string: a list of them, or a whole body."""
+    held = _parsed(given)
+    if isinstance(held, str):
+        if name not in PROSE and name != "gen_ai.content.prompt" or held.lstrip()[:1] in ("{", "["):
+            reading.note("messages", NOT_JSON)
+            return []
+        return turns_of(held, reading)
+    if isinstance(held, dict):
+        if "role" in held or "parts" in held:
+            return turns_of(held, reading)
+        asked = body(held, reading).turns(reading)
+        if asked is None and held and name != "input.value":
+            reading.note("messages", "no question in it")
+        return asked or []
+    return turns_of(held, reading) if isinstance(held, list) else []
+
+
+def _indexed(known: Attributes, *prefixes: str) -> list[Any]:
+    """Attributes with a number in their names (``gen_ai.prompt.0.role``) as a list of turns."""
+    tree: dict[int, dict[str, Any]] = {}
+    for key, value in known.items():
+        prefix = next((prefix for prefix in prefixes if key.startswith(prefix + ".")), None)
+        if prefix is None:
+            continue
+        place, _, rest = key[len(prefix) + 1 :].partition(".")
+        if place.isdecimal() and len(place) < 7:
+            tree.setdefault(int(place), {})[rest.removeprefix("message.").removeprefix("prompt.")] = value
+    return [_indexed_turn(tree[at]) for at in sorted(tree)]
+
+
+def _indexed_turn(held: dict[str, Any]) -> dict[str, Any]:
+    content: Any = _parsed_list(held.get("content", held.get("text")))
+    contents = sorted((int(place), key) for key in held if key.startswith("contents.") and (place := key.split(".")[1]).isdecimal() and len(place) < 7)
+    if content is None and contents:
+        parts: dict[int, dict[str, Any]] = {}
+        for place, key in contents:
+            parts.setdefault(place, {})[key.rpartition(".")[2]] = held[key]
+        content = [part if "text" in part else {"type": part.get("type", "image")} for _, part in sorted(parts.items())]
+    return {"role": held.get("role") or "user", "content": content, "type": "message"}
+
+
+def _parsed_list(value: Any) -> Any:
+    """A turn's parts, which OpenLLMetry writes as JSON in a string; any other text stays text."""
+    held = _parsed(value)
+    return held if isinstance(held, list) and held and isinstance(held[0], dict) and ("type" in held[0] or "text" in held[0]) else value
+
+
+def _of_events(events: Iterable[tuple[str, Attributes]]) -> Iterable[dict[str, Any]]:
+    """Turns from a span's message events (version 1.36 and before): ``gen_ai.user.message`` with its ``content``."""
+    for name, held in events:
+        if name.startswith("gen_ai.") and name.endswith(".message") and held.get("content"):
+            yield {"role": held.get("role") or name.split(".")[1], "content": _parsed_list(held["content"])}
+
+
+def _answer(call: Call, reading: Reading) -> Answer:
+    known = call.known
+    if any(key.startswith(("gen_ai.completion.", "llm.completions.", "llm.output_messages.")) for key in known):
+        texts = [each["content"] for each in _indexed(known, "gen_ai.completion", "llm.completions", "llm.output_messages") if isinstance(each["content"], str)]
+        return Answer(text="\n".join(texts) or None)
+    for name in ANSWERS:
+        given = _parsed(known.get(name))
+        if given in (None, "", [], {}):
+            continue
+        if isinstance(given, list):
+            turns = turns_of(given, Reading("otel"))
+            texts = [part.text for turn in turns for part in (turn.content if isinstance(turn.content, list) else []) if part.text and part.type == "text"]
+            texts += [turn.content for turn in turns if isinstance(turn.content, str) and turn.content]
+            ends = [each.get("finish_reason") for each in given if isinstance(each, dict)]
+            if texts:
+                return Answer(text="\n".join(texts), finish=finish(next((one for one in ends if one), None)))
+        found = answer(given, reading)
+        if found.text:
+            return found
+    for name, held in call.events:
+        if name == "gen_ai.choice":
+            message = _parsed(held.get("message"))
+            found = answer(message if isinstance(message, dict) else held.get("content"), reading)
+            return Answer(text=found.text, finish=finish(held.get("finish_reason")))
+    return Answer()
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return value
+    return value
