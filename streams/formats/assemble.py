@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from siphonwatch.detector.request.request import Message, Parameters, Request, Usage
+from siphonwatch.detector.request.request import Message, Parameters, Request, Usage, epoch_ms
 from siphonwatch.streams.formats.answers import Answer, finish
 from siphonwatch.streams.formats.body import Body
 from siphonwatch.streams.formats.lenient import OddError, Reading, text
 
 _NOTHING = Usage()
+SECONDS = 1e10  # a larger number is a time in milliseconds or less
 
 
 def request(
@@ -23,7 +24,7 @@ def request(
     first = lambda one, other: other if one is None else one  # noqa: E731
     return Request(
         request_id=request_id or f"{account_id}:{timestamp}",
-        timestamp=timestamp,
+        timestamp=epoch_ms(timestamp) / 1000 if isinstance(timestamp, int | float) and timestamp > SECONDS else timestamp,
         account_id=account_id,
         model=model,
         end_user_id=end_user_id or body.user or _user(body),

@@ -68,7 +68,7 @@ def loads(raw: bytes | str, reading: Reading) -> Any:
 def _whole(value: Any) -> Any:
     """Without lone surrogates, which nothing that writes UTF-8 can hold."""
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode() if _lone(value) else value
+        return value if value.isascii() else "".join("\ufffd" if _lone(each) else each for each in value) if _lone(value) else value
     if isinstance(value, list):
         return [_whole(each) for each in value]
     if isinstance(value, dict):

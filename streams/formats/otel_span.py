@@ -60,7 +60,7 @@ def other_than_question(known: Attributes, name: str) -> str | None:
     """What else than a question a span stands for, ``None`` for a question."""
     kind = _first(known, "openinference.span.kind")
     if kind:
-        return None if kind.upper() in ("LLM", "PROMPT") and kind.upper() == "LLM" else other(kind) or "other spans"
+        return None if kind.upper() == "LLM" else other(kind) or "other spans"
     operation = _first(known, "gen_ai.operation.name", "llm.request.type")
     if operation:
         if (found := other(operation)) is not None:
@@ -74,8 +74,10 @@ def other_than_question(known: Attributes, name: str) -> str | None:
             return None if words[-1] in ("doGenerate", "doStream") else other(operation) or "agents"
     if kind := _first(known, "langfuse.observation.type"):
         return None if kind.lower() == "generation" else other(kind) or "other spans"
-    asked = any(key in known for key in ("gen_ai.system", "gen_ai.provider.name", *IN[:4], *OUT[:4]))
-    return None if asked and (_model(known) or "gen_ai.request.id" in known) else other(name.split(" ")[0]) or "other spans"
+    if kind := other(name.split(" ")[0]):
+        return kind
+    billed = any(key in known for key in (*IN, *OUT)) and (_model(known) or "gen_ai.request.id" in known)
+    return None if billed or "gen_ai.system" in known or "gen_ai.provider.name" in known else "other spans"
 
 
 KNOWN_OPERATIONS = ("chat", "text_completion", "generate_content", "completion", "responses", "messages", "converse")
