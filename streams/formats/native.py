@@ -10,7 +10,7 @@ import numpy as np
 from siphonwatch.detector.request.request import Message, Part, Request
 from siphonwatch.detector.request.times import EARLIEST, LATEST, all_epoch_ms
 from siphonwatch.streams.formats.base import NAME_LIMIT, RECORD_LIMIT, Decoded, Format
-from siphonwatch.streams.formats.lenient import OddError, Reader, Reading
+from siphonwatch.streams.formats.lenient import Reader, Reading
 from siphonwatch.streams.formats.turns import turns_of
 
 _json = msgspec.json.Decoder(Request)
@@ -22,7 +22,7 @@ def _message(value: Any, reading: Reading) -> Message:
     if len(turns) == 1:
         return turns[0]
     if not turns:
-        raise OddError("the turn holds nothing")
+        return Message("user")  # noted, or nothing but nulls
     parts: list[Part] = []  # a user's turn that brings tools' results along: the field's type has room for one turn
     for turn in turns:
         parts += turn.content if isinstance(turn.content, list) else [Part("text", turn.content)]

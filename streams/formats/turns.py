@@ -38,8 +38,8 @@ def turns_of(given: Any, reading: Reading, field: str = "messages") -> list[Mess
         reading.note(field, TOKENS)
         return found
     for item in given if isinstance(given, list) else [given]:
-        if item is None:
-            continue
+        if item is None or (isinstance(item, dict) and not any(each is not None for each in item.values())):
+            continue  # nothing, or a row of a column whose type has these fields
         if isinstance(item, list):  # a list of conversations: completions take several prompts at once
             found += turns_of(item, reading, field)
             continue
