@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.formats import (
@@ -27,28 +28,35 @@ FORMATS: dict[str, Format] = {
 }
 
 
+def known() -> dict[str, Format]:
+    """Our formats, and those that other packages add under the entry points ``siphonwatch.formats``, each a :class:`Format`."""
+    return FORMATS | {name: point.load() for name, point in plugins.added("formats").items() if name not in FORMATS}
+
+
 def decoder(name: str, mapping: Path | None = None, account_key: str = "", account_fields: Sequence[str] = ()) -> Decoder:
     """The decoder called ``name``, or of a ``mapping`` file; account ids are hashed where there is an ``account_key``.
 
     ``account_fields`` are names in custom metadata that hold the account. ``UsageError`` lists the known formats.
     """
     made: Decoder
+    formats = known()
     reading = Reading(name, account_fields=tuple(account_fields))
     if mapping is not None:
         reading.format = "mapping"
         made = RecordDecoder(reader(load(mapping)), reading)
     elif name == "auto":
-        made = RecognisingDecoder(list(FORMATS.values()), reading)
-    elif name in FORMATS:
-        made = RecognisingDecoder([FORMATS[name]], reading, fallback=FORMATS[name])
+        made = RecognisingDecoder(list(formats.values()), reading)
+    elif name in formats:
+        made = RecognisingDecoder([formats[name]], reading, fallback=formats[name])
     else:
-        raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(FORMATS)}; for any other log write a --mapping file")
+        raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(formats)}; for any other log write a --mapping file")
     return Pseudonyms(made, account_key) if account_key else made
 
 
 def configured_decoder(config: Config) -> Decoder:
     """The decoder that the settings name."""
-    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
+    fields = [each.strip() for each in config.account_fields.split(",") if each.strip()]
+    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value(), fields)
 
 
-__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder"]
+__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder", "known"]

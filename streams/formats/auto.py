@@ -33,7 +33,7 @@ class RecognisingDecoder:
         if self._last is self._native is not None and (whole := all_at_once(records)) is not None:
             return whole
         decoded = Decoded()
-        self._reading.unread = decoded.unread
+        self._reading.unread, self._reading.formats = decoded.unread, decoded.formats
         for position, record in enumerate(records):
             decode_one(self._read, position, record, decoded, self._reading)
         return decoded
@@ -82,6 +82,7 @@ class RecognisingDecoder:
     def _as(self, format: Format, record: bytes, reading: Reading) -> Iterable[Found]:
         self._last = format
         reading.format = format.name
+        reading.formats[format.name] += 1
         return format.read(record, reading)
 
     def _recognised(self, top: dict[str, Any]) -> Format | None:

@@ -63,6 +63,7 @@ class Decoded:
     dead: list[Dead] = field(default_factory=list)
     skips: Counter[str] = field(default_factory=Counter)  # what else than a request to a model there was, and how often
     unread: Unread = field(default_factory=Counter)  # (format, field, reason): what was lost of records that were counted
+    formats: Counter[str] = field(default_factory=Counter)  # records by the format that read them
 
     @property
     def skipped(self) -> int:
@@ -132,7 +133,8 @@ class RecordDecoder:
     def decode(self, records: Sequence[bytes]) -> Decoded:
         """See the protocol."""
         decoded = Decoded()
-        self._reading.unread = decoded.unread
+        self._reading.unread, self._reading.formats = decoded.unread, decoded.formats
+        decoded.formats[self._reading.format] += len(records)
         for position, record in enumerate(records):
             decode_one(self._read, position, record, decoded, self._reading)
         return decoded

@@ -41,6 +41,7 @@ class Reading:
 
     format: str
     unread: Unread = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)  # records by the format that read them
     account_fields: tuple[str, ...] = ()  # names in custom metadata that hold the account, before the built-in ones
 
     def note(self, name: str, reason: str) -> None:

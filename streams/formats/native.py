@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -65,4 +66,4 @@ def all_at_once(records: Sequence[bytes]) -> Decoded | None:
     names = [request.account_id for request in requests]
     if names and (max(map(len, names)) > NAME_LIMIT or not all(map(str.strip, names))):
         return None
-    return Decoded(requests, times.astype(np.int64).tolist(), list(range(len(requests))), [])
+    return Decoded(requests, times.astype(np.int64).tolist(), list(range(len(requests))), formats=Counter(native=len(requests)))

@@ -148,7 +148,7 @@ def _text(path: Path, raw: IO[bytes], troubles: Troubles) -> Iterator[tuple[list
         troubles.append(Trouble(str(path), f"{what}; left out"))
         return
     if b"{" not in sample and shape(sample, path.name) is lines:
-        troubles.append(Trouble(str(path), "it holds no JSON"))
+        troubles.append(Trouble(str(path), "it holds no JSON", lost=False))
     added = columnar.hive(path)
     last = b""
     for records in shape(sample, path.name)(_with(sample, blocks)):
