@@ -1,13 +1,14 @@
 """Event times as logs write them: epoch numbers in any unit, RFC 3339, ISO 8601, RFC 1123, the common log format, BigQuery's ``UTC``.
 
-A number's unit is told by its size: the years 2000 to 2100 in seconds, milliseconds, microseconds and nanoseconds do not overlap. A time without a
-zone is UTC. A bare date is no time: which of the day's 86,400 seconds it means decides what is judged together.
+A number's unit is told by its size: the years 2000 to 2100 in seconds, milliseconds, microseconds and nanoseconds do not overlap. A time
+without a zone is UTC. A bare date is no time: which of the day's 86,400 seconds it means decides what is judged together.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from calendar import month_abbr
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\s*([0-9]{9,19}(\.[0-9]*)?|[0-9](\.[0-9]+)?[eE]\+?(9|1[0-9]))\s*")
 _ISO = re.compile(r"(\d{4}-?\d\d-?\d\d)[T ](\d\d:?\d\d(?::?\d\d)?)(?:[.,](\d+))? ?(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?(?: ?UTC)?)?", re.ASCII)
 _CLF = re.compile(r"\[?(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4})\]?", re.ASCII)
-_MONTHS = {name: at for at, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)}
+_MONTHS = dict(zip(month_abbr, range(13), strict=True))
 
 
 def epoch_ms(timestamp: float | str) -> int:
@@ -48,7 +49,8 @@ def all_epoch_ms(timestamps: Sequence[float | str]) -> npt.NDArray[Any]:
     if len(stamps) and stamps.max() > LATEST / 1e3:
         for unit in UNITS[1:]:
             milliseconds = np.where((stamps * unit >= EARLIEST) & (stamps * unit <= LATEST), stamps * unit, milliseconds)
-    return np.rint(milliseconds)
+    rounded: npt.NDArray[Any] = np.rint(milliseconds)
+    return rounded
 
 
 def _scaled(number: float) -> float:

@@ -17,8 +17,8 @@ CUT = 3  # status where a file was not read to its end
 def check(settings: Config, paths: tuple[str, ...], most: int, suggest: bool) -> None:
     """Say how a log would be read: what is recognised, refused and missing. Judges nobody.
 
-    Log files, folders of them, or (with the extra ``remote``) s3://, gs:// and az:// addresses. Ends with 1 where nothing could be read, with 3 where a
-    file broke off.
+    Log files, folders of them, or (with the extra ``remote``) s3://, gs:// and az:// addresses. Ends with 1 where nothing
+    could be read, with 3 where a file broke off.
     """
     from siphonwatch.streams.commands import checking
     from siphonwatch.streams.formats import configured_decoder

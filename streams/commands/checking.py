@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import PurePath
 
 from rich.table import Table
@@ -31,7 +32,9 @@ def checked(found: Checked, never: tuple[str, ...]) -> None:
     if found.skips:
         _line("else", _counted(found.skips.most_common(8)))
     if found.unread:
-        _line("unread", _counted((f"{name}'s {field} ({reason})", count) for (name, field, reason), count in found.unread.most_common(ROWS)))
+        _line(
+            "unread", _counted((f"{name}'s {field} ({reason})", count) for (name, field, reason), count in found.unread.most_common(ROWS))
+        )
     _troubles(found)
     if found.requests:
         _requests(found)
@@ -71,8 +74,11 @@ def _requests(found: Checked) -> None:
     order, shares, total = found.order, found.coverage.shares, found.requests
     spans = order.stretches or order.spans
     late = f"{order.late:,} records ({share(order.late / total)}) out of order" if order.late else "in order"
-    _line("time", f"{day(spans[0][0] / 1000)} to {day(spans[-1][1] / 1000)}, {late}" + (f", {order.strays:,} strayed far" if order.strays else ""))
-    gaps = [(after[0] - before[1], before[1]) for before, after in zip(spans, spans[1:], strict=False)]
+    _line(
+        "time",
+        f"{day(spans[0][0] / 1000)} to {day(spans[-1][1] / 1000)}, {late}" + (f", {order.strays:,} strayed far" if order.strays else ""),
+    )
+    gaps = [(after[0] - before[1], before[1]) for before, after in pairwise(spans)]
     if gaps:
         longest, since = max(gaps)
         _line("gaps", f"{len(gaps):,} of over a day; the longest {longest / 86_400_000:.1f} days from {day(since / 1000)}")
@@ -93,4 +99,7 @@ def listed(formats: Iterable[Format]) -> None:
     for each in formats:
         table.add_row(each.name, each.title, each.account, ", ".join(each.cannot_know) or "-")
     console.print(table)
-    console.print("\nRecords are recognised by themselves, in whatever batch, page or log line they come. Any other log: `siphonwatch check --suggest FILE`.")
+    console.print(
+        "\nRecords are recognised by themselves, in whatever batch, page or log line they come. "
+        "Any other log: `siphonwatch check --suggest FILE`."
+    )

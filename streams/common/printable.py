@@ -1,4 +1,6 @@
-"""Names as a person may safely see them. Clients choose names: with markup, control and bidirectional characters, formulas, or a megabyte long.
+"""Names as a person may safely see them. Clients choose names.
+
+With markup, control and bidirectional characters, formulas, or a megabyte long.
 
 What is stored, looked up and sent to machines stays the name itself; only what is shown goes through here.
 """

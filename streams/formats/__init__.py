@@ -9,7 +9,23 @@ from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.formats import (
-    apisix, azure, bedrock, cloudflare, databricks, envoy, helicone, kong, langfuse, litellm, native, nginx, openai, openrouter, otel, portkey, sglang,
+    apisix,
+    azure,
+    bedrock,
+    cloudflare,
+    databricks,
+    envoy,
+    helicone,
+    kong,
+    langfuse,
+    litellm,
+    native,
+    nginx,
+    openai,
+    openrouter,
+    otel,
+    portkey,
+    sglang,
     vertex,
 )  # fmt: skip
 from siphonwatch.streams.formats.auto import RecognisingDecoder
@@ -22,9 +38,25 @@ from siphonwatch.streams.formats.privacy import Pseudonyms
 FORMATS: dict[str, Format] = {
     each.FORMAT.name: each.FORMAT
     for each in (
-        native, litellm, otel, bedrock, kong, apisix, cloudflare, azure, nginx, envoy, vertex, databricks, helicone, portkey, langfuse, openrouter, openai,
+        native,
+        litellm,
+        otel,
+        bedrock,
+        kong,
+        apisix,
+        cloudflare,
+        azure,
+        nginx,
+        envoy,
+        vertex,
+        databricks,
+        helicone,
+        portkey,
+        langfuse,
+        openrouter,
+        openai,
         sglang,
-    )  # fmt: skip
+    )
 }
 
 

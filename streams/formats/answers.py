@@ -1,4 +1,7 @@
-"""What a model answered, where a log has it: text, why it ended, and the tokens, in the shapes of all the APIs, whole or as streamed chunks."""
+"""What a model answered, where a log has it: text, why it ended, and the tokens, in the shapes of all the APIs.
+
+Whole or as streamed chunks.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,53 @@ from siphonwatch.streams.formats.lenient import NOT_JSON, OddError, Reading, int
 from siphonwatch.streams.formats.turns import PLACEHOLDERS, text_of
 
 STOPS = {
-    "end_turn": "stop", "stop_sequence": "stop", "eos": "stop", "eos_token": "stop", "complete": "stop", "completed": "stop", "finish": "stop",
+    "end_turn": "stop", "stop_sequence": "stop", "eos": "stop", "eos_token": "stop", "complete": "stop", "completed": "stop",
+    "finish": "stop",
     "finished": "stop", "endoftext": "stop", "stop": "stop", "end": "stop",
     "max_tokens": "length", "length": "length", "max_output_tokens": "length", "max_new_tokens": "length", "model_length": "length",
     "model_context_window_exceeded": "length", "max_completion_tokens": "length",
-    "tool_use": "tool_calls", "tool_call": "tool_calls", "tool_calls": "tool_calls", "function_call": "tool_calls", "requires_action": "tool_calls",
-    "guardrail_intervened": "content_filter", "content_filtered": "content_filter", "content_filter": "content_filter", "safety": "content_filter",
-    "refusal": "content_filter", "recitation": "content_filter", "blocklist": "content_filter", "prohibited_content": "content_filter", "spii": "content_filter",
+    "tool_use": "tool_calls", "tool_call": "tool_calls", "tool_calls": "tool_calls", "function_call": "tool_calls",
+    "requires_action": "tool_calls",
+    "guardrail_intervened": "content_filter", "content_filtered": "content_filter", "content_filter": "content_filter",
+    "safety": "content_filter",
+    "refusal": "content_filter", "recitation": "content_filter", "blocklist": "content_filter", "prohibited_content": "content_filter",
+    "spii": "content_filter",
     "error_toxic": "content_filter", "filtered": "content_filter",
 }  # fmt: skip
 ENDS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "completionReason", "native_finish_reason", "done_reason")
-IN = ("prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "prompt_token", "inputTokenCount", "prompt_eval_count", "promptTokens", "inputTextTokenCount", "prompt_token_count")
-OUT = ("completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "completion_token", "outputTokenCount", "eval_count", "completionTokens", "generation_token_count", "tokenCount")
-CACHED = ("cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "cacheReadInputTokenCount", "prompt_cache_hit_tokens", "cache_read_input_token_count")
+IN = (
+    "prompt_tokens",
+    "input_tokens",
+    "promptTokenCount",
+    "inputTokens",
+    "prompt_token",
+    "inputTokenCount",
+    "prompt_eval_count",
+    "promptTokens",
+    "inputTextTokenCount",
+    "prompt_token_count",
+)
+OUT = (
+    "completion_tokens",
+    "output_tokens",
+    "candidatesTokenCount",
+    "outputTokens",
+    "completion_token",
+    "outputTokenCount",
+    "eval_count",
+    "completionTokens",
+    "generation_token_count",
+    "tokenCount",
+)
+CACHED = (
+    "cached_tokens",
+    "cache_read_input_tokens",
+    "cachedContentTokenCount",
+    "cacheReadInputTokens",
+    "cacheReadInputTokenCount",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_token_count",
+)
 DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details", "prompt_details")
 
 
@@ -53,7 +90,7 @@ def finish(reason: Any) -> str | None:
 def count(value: Any) -> int | None:
     """A count of tokens that may be a number or digits; ``None`` where it is neither."""
     try:
-        return None if value is None or value == "" or value == "-" else max(integer(value), 0)
+        return None if value in (None, "", "-") else max(integer(value), 0)
     except OddError:
         return None
 
@@ -62,8 +99,11 @@ def usage_of(value: Any) -> Usage | None:
     """Tokens in any API's words."""
     if not isinstance(value, dict):
         return None
-    first = lambda names, held: next((found for name in names if (found := count(held.get(name))) is not None), None)  # noqa: E731
-    nested = next((value[name] for name in DETAILS if isinstance(value.get(name), dict)), {})
+
+    def first(names: tuple[str, ...], held: dict[str, Any]) -> int | None:
+        return next((found for name in names if (found := count(held.get(name))) is not None), None)
+
+    nested: dict[str, Any] = next((value[name] for name in DETAILS if isinstance(value.get(name), dict)), {})
     made = Usage(first(IN, value), first(OUT, value), first(CACHED, value) or first(CACHED, nested))
     thought = count(value.get("thoughtsTokenCount"))  # Gemini counts its thinking apart, and bills it as output
     if thought and made.completion_tokens is not None:
@@ -139,8 +179,21 @@ def _numbers(usage: Usage) -> tuple[int | None, int | None, int | None]:
 
 def _whole(value: dict[str, Any]) -> Answer:
     made = Answer(other=other_answer(value))
-    held = [value, *(value[name] for name in ("response", "message", "delta", "output", "messageStop", "metadata", "message_stop", "body", "data") if isinstance(value.get(name), dict))]
-    candidates = [each for name in ("choices", "candidates", "results", "generations", "outputs", "completions") if isinstance(value.get(name), list) for each in value[name] if isinstance(each, dict)]
+    held = [
+        value,
+        *(
+            value[name]
+            for name in ("response", "message", "delta", "output", "messageStop", "metadata", "message_stop", "body", "data")
+            if isinstance(value.get(name), dict)
+        ),
+    ]
+    candidates = [
+        each
+        for name in ("choices", "candidates", "results", "generations", "outputs", "completions")
+        if isinstance(value.get(name), list)
+        for each in value[name]
+        if isinstance(each, dict)
+    ]
     for one in [*candidates[:1], *held]:
         made.finish = made.finish or next((found for name in ENDS if (found := finish(one.get(name)))), None)
         incomplete = one.get("incomplete_details")
@@ -152,7 +205,9 @@ def _whole(value: dict[str, Any]) -> Answer:
             made.usage = made.usage or usage_of(one.get(name))
         if isinstance(info := one.get("meta_info"), dict):
             made.finish = made.finish or finish(info.get("finish_reason"))
-        made.model = made.model or (one["model"] if isinstance(one.get("model"), str) else one["modelVersion"] if isinstance(one.get("modelVersion"), str) else None)
+        made.model = made.model or (
+            one["model"] if isinstance(one.get("model"), str) else one["modelVersion"] if isinstance(one.get("modelVersion"), str) else None
+        )
         if isinstance(metrics := one.get("metrics"), dict) and isinstance(latency := metrics.get("latencyMs"), int | float):
             made.latency_ms = float(latency)
     made.usage = made.usage or usage_of(value)
@@ -164,17 +219,38 @@ def _texts(value: dict[str, Any], candidates: list[dict[str, Any]]) -> Iterator[
     """The text of each choice, or of the one answer."""
     if candidates:
         for each in candidates:
-            held = next((each[name] for name in ("message", "delta", "text", "content", "outputText", "data") if each.get(name) is not None), None)
+            held = next(
+                (each[name] for name in ("message", "delta", "text", "content", "outputText", "data") if each.get(name) is not None), None
+            )
             if isinstance(held, dict):
                 held = held.get("content") if held.get("content") is not None else held.get("parts") or held.get("text")
             if found := _prose(held):
                 yield found
         return
-    for name in ("output", "message", "content", "text", "generation", "completion", "outputText", "output_text", "response", "delta", "generated_text", "contentBlockDelta", "answer", "data"):
+    for name in (
+        "output",
+        "message",
+        "content",
+        "text",
+        "generation",
+        "completion",
+        "outputText",
+        "output_text",
+        "response",
+        "delta",
+        "generated_text",
+        "contentBlockDelta",
+        "answer",
+        "data",
+    ):
         held = value.get(name)
         if isinstance(held, dict):
-            inner = held.get("message") if isinstance(held.get("message"), dict) else held.get("delta") if isinstance(held.get("delta"), dict) else held
-            held = inner.get("content") if inner.get("content") is not None else inner.get("text") or inner.get("output") or inner.get("choices")
+            inner = next((each for name in ("message", "delta") if isinstance(each := held.get(name), dict)), held)
+            held = (
+                inner.get("content")
+                if inner.get("content") is not None
+                else inner.get("text") or inner.get("output") or inner.get("choices")
+            )
         if found := _prose(held):
             yield found
             return
@@ -189,9 +265,19 @@ def _prose(held: Any) -> str | None:
         for part in held:
             if isinstance(part, str):
                 found.append(part)
-            elif isinstance(part, dict) and part.get("type") not in ("tool_use", "function_call", "reasoning", "thinking", "redacted_thinking", "tool_call", "image"):
+            elif isinstance(part, dict) and part.get("type") not in (
+                "tool_use",
+                "function_call",
+                "reasoning",
+                "thinking",
+                "redacted_thinking",
+                "tool_call",
+                "image",
+            ):
                 inner = next((part[name] for name in ("text", "content", "message") if part.get(name) is not None), None)
-                if inner is not None and (text := inner if isinstance(inner, str) else _prose(inner) if isinstance(inner, list) else text_of(inner)):
+                if inner is not None and (
+                    text := inner if isinstance(inner, str) else _prose(inner) if isinstance(inner, list) else text_of(inner)
+                ):
                     found.append(text)
         return "\n".join(found) or None
     return None

@@ -1,10 +1,10 @@
 """Apache APISIX: entries of kafka-logger (or http-logger) on a route with ai-proxy or ai-proxy-multi.
 
-Field names: https://apisix.apache.org/docs/apisix/plugins/ai-proxy/ (``logging.summaries`` gives ``llm_summary``,
-``logging.payloads`` gives ``llm_request`` and ``llm_response_text``) and https://apisix.apache.org/docs/apisix/plugins/kafka-logger/, read 2026-11-24.
-A record may be one entry or, with ``batch_max_size`` above 1, an array of them. The consumer is the account. ``apisix-request-id`` is the gateway's own;
-``x-request-id`` may be the client's. Lua writes an empty list as ``{}``, an empty object as ``[]``, and numbers as it likes.
-It cannot know when a consumer was made, payments, or limits.
+Field names: https://apisix.apache.org/docs/apisix/plugins/ai-proxy/ (``logging.summaries`` gives ``llm_summary``, ``logging.payloads``
+gives ``llm_request`` and ``llm_response_text``) and https://apisix.apache.org/docs/apisix/plugins/kafka-logger/, read 2026-11-24. A
+record may be one entry or, with ``batch_max_size`` above 1, an array of them. The consumer is the account. ``apisix-request-id`` is the
+gateway's own; ``x-request-id`` may be the client's. Lua writes an empty list as ``{}``, an empty object as ``[]``, and numbers as it
+likes. It cannot know when a consumer was made, payments, or limits.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def _request(entry: _Entry, logged: Any, said: Any, reading: Reading) -> Request
 FORMAT = Format(
     name="apisix",
     read=read,
-    marks=lambda top: "start_time" in top and "request" in top and bool({"route_id", "llm_summary", "llm_request", "apisix_latency"} & top.keys()),
+    marks=lambda top: (
+        "start_time" in top and "request" in top and bool({"route_id", "llm_summary", "llm_request", "apisix_latency"} & top.keys())
+    ),
     source="https://apisix.apache.org/docs/apisix/plugins/ai-proxy/, read 2026-11-24",
     cannot_know=("account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm", "session_id"),
     title="Apache APISIX: kafka-logger, http-logger",

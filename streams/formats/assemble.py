@@ -1,4 +1,7 @@
-"""A request from a gateway's own fields, the logged body and the logged answer: what the gateway says itself weighs more than what the answer says."""
+"""A request from a gateway's own fields, the logged body and the logged answer.
+
+What the gateway says itself weighs more than what the answer says.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ SECONDS = 1e10  # a larger number is a time in milliseconds or less
 
 
 def request(
-    reading: Reading, *, request_id: str | None, timestamp: float | str, account_id: str, model: str, body: Body | None = None, answer: Answer | None = None,
-    usage: Usage | None = None, messages: list[Message] | None = None, parameters: Parameters | None = None, end_user_id: str | None = None,
-    finish_reason: Any = None, status: int | None = None, latency_ms: float | None = None, **known: Any,
+    reading: Reading, *, request_id: str | None, timestamp: float | str, account_id: str, model: str,
+    body: Body | None = None, answer: Answer | None = None, usage: Usage | None = None, messages: list[Message] | None = None,
+    parameters: Parameters | None = None, end_user_id: str | None = None, finish_reason: Any = None, status: int | None = None,
+    latency_ms: float | None = None, **known: Any,
 ) -> Request:  # fmt: skip
     """Put together what one record holds. ``known`` are further fields of a request."""
     body, answer = body or Body(), answer or Answer()
     mine, theirs = usage or _NOTHING, answer.usage or _NOTHING
-    first = lambda one, other: other if one is None else one  # noqa: E731
     return Request(
         request_id=request_id or f"{account_id}:{timestamp}",
         timestamp=epoch_ms(timestamp) / 1000 if isinstance(timestamp, int | float) and timestamp > SECONDS else timestamp,
@@ -41,6 +44,11 @@ def request(
         response=answer.text,
         **known,
     )
+
+
+def first(one: int | None, other: int | None) -> int | None:
+    """The first that is known."""
+    return other if one is None else one
 
 
 def _user(body: Body) -> str | None:

@@ -1,4 +1,7 @@
-"""Records that say themselves what they are: each is recognised by the names at its top level, within whatever wrapper a shipper put around it."""
+"""Records that say themselves what they are: each is recognised by the names at its top level.
+
+Within whatever wrapper a shipper put around it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _list = msgspec.json.Decoder(list[msgspec.Raw])
 class RecognisingDecoder:
     """See :class:`siphonwatch.streams.formats.base.Decoder`. A topic may mix formats; the project's own is read whole batches at once.
 
-    With one format it reads that one only, opening wrappers the same; ``fallback`` then says what a record lacks that does not look like it.
+    With one format it reads that one only, opening wrappers the same; ``fallback`` then says what a record lacks.
     """
 
     def __init__(self, formats: Sequence[Format], reading: Reading, fallback: Format | None = None) -> None:
@@ -66,7 +69,9 @@ class RecognisingDecoder:
             yield from self._each(inner, reading, depth)
         elif self._fallback is not None:
             yield from self._as(self._fallback, record, reading)
-        elif self._native is not None and ({"request_id", "account_id"} & top.keys() and "timestamp" in top or not top or {"request_id", "account_id"} <= top.keys()):
+        elif self._native is not None and (
+            ({"request_id", "account_id"} & top.keys() and "timestamp" in top) or not top or {"request_id", "account_id"} <= top.keys()
+        ):
             yield from self._as(self._native, record, reading)  # its message says which field is missing
         else:
             hint = hints.of(top)
@@ -109,5 +114,3 @@ def _unreadable(record: bytes) -> Refused:
     if not record.strip():
         return Refused("not_json", "the record is empty")
     return Refused("not_json", hints.of_text(record))
-
-

@@ -1,12 +1,15 @@
-"""Azure: diagnostic logs of Azure OpenAI (RequestResponse) and of API Management's AI gateway (GatewayLlmLogs), as an Event Hub or storage delivers them.
+"""Azure.
+
+Diagnostic logs of Azure OpenAI (RequestResponse) and of API Management's AI gateway (GatewayLlmLogs), as an Event Hub or storage delivers
+them.
 
 Field names: https://learn.microsoft.com/azure/ai-services/openai/monitor-openai-reference,
 https://learn.microsoft.com/azure/azure-monitor/reference/supported-logs/microsoft-cognitiveservices-accounts-logs and
-https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog, read 2026-11-24.
-A record holds ``{"records": [...]}`` or one of them; rows of a Log Analytics export have the same names in capitals. The account is the caller's object id
-or API Management's subscription, or the address (masked in its last part) where callers use keys.
-The RequestResponse log holds no tokens, prompts, parameters or end users: lengths in bytes stand in for tokens at four bytes each. GatewayLlmLogs hold
-tokens and text. Neither holds limits.
+https://learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementgatewayllmlog, read 2026-11-24. A record holds ``{"records":
+[...]}`` or one of them; rows of a Log Analytics export have the same names in capitals. The account is the caller's object id or API
+Management's subscription, or the address (masked in its last part) where callers use keys. The RequestResponse log holds no tokens,
+prompts, parameters or end users: lengths in bytes stand in for tokens at four bytes each. GatewayLlmLogs hold tokens and text. Neither
+holds limits.
 """
 
 from __future__ import annotations
@@ -107,7 +110,9 @@ def _request(one: _Record, found: _Properties, said: Any, reading: Reading) -> R
         answer=said,
         organization_id=one.resource,
         source_ip=address if address and "*" not in address else None,
-        usage=Usage(found.tokens_in, found.tokens_out) if counted else Usage((found.asked or 0) // BYTES_A_TOKEN, (found.answered or 0) // BYTES_A_TOKEN),
+        usage=Usage(found.tokens_in, found.tokens_out)
+        if counted
+        else Usage((found.asked or 0) // BYTES_A_TOKEN, (found.answered or 0) // BYTES_A_TOKEN),
         status=int(code) if (code := str(one.status or "")).isdecimal() else 200,
         latency_ms=one.duration,
     )

@@ -80,12 +80,12 @@ class Decoded:
                 self.skips[one.kind] += 1
             elif isinstance(one, Refused):
                 refused[one] += 1
-            elif (checked := _checked(one)).__class__ is int:
-                self.requests.append(one)
-                self.times.append(checked)  # type: ignore[arg-type]
-                self.positions.append(position)
+            elif isinstance(checked := _checked(one), Refused):
+                refused[checked] += 1
             else:
-                refused[checked] += 1  # type: ignore[index]
+                self.requests.append(one)
+                self.times.append(checked)
+                self.positions.append(position)
         if empty:
             self.skips["nothing in it"] += 1
         self.dead += [Dead(position, one.reason, one.detail, count) for one, count in refused.items()]
@@ -98,7 +98,8 @@ def _checked(request: Request) -> int | Refused:
     time = time_of(request)
     if time is None:
         return Refused(
-            "bad_time", "timestamp is no day and time between 2000 and 2100: write RFC 3339, or epoch seconds, milliseconds, micro- or nanoseconds"
+            "bad_time",
+            "timestamp is no day and time between 2000 and 2100: write RFC 3339, or epoch seconds, milliseconds, micro- or nanoseconds",
         )
     return time
 
@@ -205,11 +206,16 @@ def account(*candidates: str | None, address: str | None = None, looked_for: str
             return candidate
     if address and address != "-" and not address.isspace():
         return f"ip:{address}"
-    raise MissingError("the record names no account" + (f": looked for {looked_for}" if looked_for else ", key, consumer or client address"))
+    raise MissingError(
+        "the record names no account" + (f": looked for {looked_for}" if looked_for else ", key, consumer or client address")
+    )
 
 
 def named(metadata: dict[str, object] | None, keys: Sequence[str], reading: Reading) -> list[str]:
-    """What custom metadata hold under the keys that name an account, the operator's own keys first. Spelling of a key counts without case, _ and -."""
+    """What custom metadata hold under the keys that name an account, the operator's own keys first.
+
+    Spelling of a key counts without case, _ and -.
+    """
     if not metadata:
         return []
     plain = {_folded(key): value for key, value in metadata.items()}
@@ -221,7 +227,20 @@ def named(metadata: dict[str, object] | None, keys: Sequence[str], reading: Read
     return found
 
 
-ACCOUNT_KEYS = ("account_id", "account", "customer_id", "customer", "user_id", "user", "_user", "tenant_id", "tenant", "organization_id", "team_id", "team")
+ACCOUNT_KEYS = (
+    "account_id",
+    "account",
+    "customer_id",
+    "customer",
+    "user_id",
+    "user",
+    "_user",
+    "tenant_id",
+    "tenant",
+    "organization_id",
+    "team_id",
+    "team",
+)
 
 
 def accepted(reading: Reading) -> str:

@@ -1,9 +1,9 @@
 """AWS Bedrock model invocation logs, as CloudWatch, Firehose and S3 hold them.
 
-Field names: https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html, read 2026-11-24.
-The account is ``requestMetadata.account_id`` where callers set it, else the caller's ARN without its session name; behind a role of IAM Identity Center
-the session is the person who signed in, and the account. Bodies over 100 KB lie in S3 of their own and are not read. Throttled calls are not in this log.
-It cannot know addresses, clients, payments or limits.
+Field names: https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html, read 2026-11-24. The account is
+``requestMetadata.account_id`` where callers set it, else the caller's ARN without its session name; behind a role of IAM Identity Center
+the session is the person who signed in, and the account. Bodies over 100 KB lie in S3 of their own and are not read. Throttled calls are
+not in this log. It cannot know addresses, clients, payments or limits.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ _reader = Reader(_Log)
 
 
 def principal(arn: str | None) -> str | None:
-    """The caller without the name of its session: an assumed role is one account however often it is assumed, but for a person who signed in."""
+    """The caller without the name of its session: an assumed role is one account however often it is assumed.
+
+    But for a person who signed in.
+    """
     if not arn or ":assumed-role/" not in arn:
         return arn
     parts = arn.split("/")
@@ -87,7 +90,10 @@ def _request(log: _Log, given: _Input, answered: _Output, asked: Any, said: Any,
         request_id=log.request,
         timestamp=log.timestamp,
         account_id=account(
-            *names, principal(log.identity.arn if log.identity else None), log.aws_account, looked_for="requestMetadata.account_id, identity.arn and accountId"
+            *names,
+            principal(log.identity.arn if log.identity else None),
+            log.aws_account,
+            looked_for="requestMetadata.account_id, identity.arn and accountId",
         ),
         model=log.model or asked.model or "unknown",
         body=asked,

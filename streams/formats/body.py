@@ -1,4 +1,6 @@
-"""The request's body, where a gateway logs it: OpenAI's chat, completions and responses, Anthropic's, Bedrock's families, Gemini's, Cohere's, SGLang's.
+"""The request's body, where a gateway logs it.
+
+OpenAI's chat, completions and responses, Anthropic's, Bedrock's families, Gemini's, Cohere's, SGLang's.
 
 What cannot be read of a body costs itself alone, and is counted.
 """
@@ -143,12 +145,23 @@ def _system(given: Any, reading: Reading) -> list[Message]:
         return []
     if isinstance(given, str):
         return [Message("system", turn.content) for turn in turns_of(given, reading, "system")]
-    turns = turns_of({"role": "system", "content": given} if isinstance(given, list) else {"role": "system", **given} if isinstance(given, dict) else given, reading, "system")
+    turns = turns_of(
+        {"role": "system", "content": given}
+        if isinstance(given, list)
+        else {"role": "system", **given}
+        if isinstance(given, dict)
+        else given,
+        reading,
+        "system",
+    )
     return [Message("system", turn.content) for turn in turns]
 
 
 def body(value: Any, reading: Reading) -> Body:
-    """A body from its JSON, from JSON in a JSON string, from a list of turns, or from an object; an empty one where there is none to read, noted."""
+    """A body from its JSON, from JSON in a JSON string, from a list of turns, or from an object.
+
+    An empty one where there is none to read, noted.
+    """
     if value is None:
         return Body()
     if isinstance(value, dict | list):

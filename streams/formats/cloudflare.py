@@ -2,8 +2,8 @@
 
 Field names: https://developers.cloudflare.com/ai-gateway/observability/logging/logpush/ and
 https://developers.cloudflare.com/api/resources/ai_gateway/subresources/logs/, read 2026-11-24. Logpush encrypts metadata and bodies;
-decrypt them before they reach Kafka, or go without. The account is custom metadata: one of the usual keys, or one named in ``account_fields``.
-It cannot know addresses, clients, end users or limits; of failures it knows the status alone.
+decrypt them before they reach Kafka, or go without. The account is custom metadata: one of the usual keys, or one named in
+``account_fields``. It cannot know addresses, clients, end users or limits; of failures it knows the status alone.
 """
 
 from __future__ import annotations

@@ -17,7 +17,15 @@ MAPPING = checked(
             "request_id": ["databricks_request_id", "request_id"],
             "timestamp": ["request_time", "timestamp_ms", "event_time"],
             "account_id": ["requester", "requester_id", "user_id"],
-            "model": ["destination_model", "response.model", "request.model", "served_entity_name", "endpoint_name", "served_entity_id", "request_metadata.model_name"],
+            "model": [
+                "destination_model",
+                "response.model",
+                "request.model",
+                "served_entity_name",
+                "endpoint_name",
+                "served_entity_id",
+                "request_metadata.model_name",
+            ],
             "status": "status_code",
             "latency_ms": ["execution_duration_ms", "execution_time_ms", "latency_ms"],
             "body": "request",
@@ -31,7 +39,10 @@ MAPPING = checked(
 FORMAT = Format(
     name="databricks",
     read=reader(MAPPING),
-    marks=lambda top: "databricks_request_id" in top or ({"requester", "request", "response"} <= top.keys() and bool({"request_time", "event_time"} & top.keys())),
+    marks=lambda top: (
+        "databricks_request_id" in top
+        or ({"requester", "request", "response"} <= top.keys() and bool({"request_time", "event_time"} & top.keys()))
+    ),
     source="https://docs.databricks.com/aws/en/ai-gateway/inference-tables, read 2026-11-24",
     cannot_know=("source_ip", "user_agent", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm", "session_id"),
     title="Databricks: inference tables",

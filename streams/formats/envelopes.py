@@ -1,7 +1,7 @@
 """What log shippers and APIs put around records: a batch, a page, a line's time and host, the line as a string within an object.
 
-Only wrappers that say themselves what they are get opened: an unknown record with a record in one of its fields is left alone, as that field may be the
-client's to write, and a client must not be able to write requests of other accounts into a log.
+Only wrappers that say themselves what they are get opened: an unknown record with a record in one of its fields is left alone, as that
+field may be the client's to write, and a client must not be able to write requests of other accounts into a log.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ WRAPPERS: tuple[tuple[frozenset[str], str], ...] = tuple(
         ("standard_logging_object", "standard_logging_object"),  # LiteLLM's callback arguments
     )
 )
-PAGES = ("records", "result", "results", "data", "items", "value", "events", "logEvents", "logs", "rows", "entries", "requests", "observations", "generations", "hits", "streams")  # fmt: skip
+PAGES = (
+    "records", "result", "results", "data", "items", "value", "events", "logEvents", "logs", "rows", "entries", "requests",
+    "observations", "generations", "hits", "streams",
+)  # fmt: skip
 _LINE = re.compile(
     rb"\s*(?:<\d{1,3}>\d? ?)?"
     rb"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s{\"']{0,40}|[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d|[\w.-]{1,64} +\|)"

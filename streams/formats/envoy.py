@@ -61,7 +61,9 @@ def host(address: str | None) -> str | None:
 
 def access_log(known: dict[str, Any]) -> bool:
     """Whether the attributes of an OTLP log record are a line of an access log."""
-    return ("response_code" in known or "response_flags" in known) and ("start_time" in known or "x-request-id" in known or "genai_model_name" in known)
+    return ("response_code" in known or "response_flags" in known) and (
+        "start_time" in known or "x-request-id" in known or "genai_model_name" in known
+    )
 
 
 def read(record: bytes, reading: Reading) -> Iterable[Found]:
@@ -87,7 +89,12 @@ def _of(line: _Line, reading: Reading) -> Found:
     return Request(
         request_id=_known(line.request_id) or f"{line.remote}:{line.start_time}",
         timestamp=line.start_time,
-        account_id=account(line.account_id, line.user, address=address, looked_for="account_id, x-account-id, x-forwarded-for and downstream_remote_address"),
+        account_id=account(
+            line.account_id,
+            line.user,
+            address=address,
+            looked_for="account_id, x-account-id, x-forwarded-for and downstream_remote_address",
+        ),
         model=model,
         session_id=_known(line.session),
         source_ip=address,

@@ -1,8 +1,7 @@
 """Helicone: requests, as its export tool and its query API write them.
 
-Fields: https://docs.helicone.ai/rest/request/post-v1requestquery-clickhouse and https://docs.helicone.ai/tools/export, read 2026-11-24. The account
-is the user that ``Helicone-User-Id`` names, else a custom property.
-It cannot know addresses, payments or limits.
+Fields: https://docs.helicone.ai/rest/request/post-v1requestquery-clickhouse and https://docs.helicone.ai/tools/export, read 2026-11-24.
+The account is the user that ``Helicone-User-Id`` names, else a custom property. It cannot know addresses, payments or limits.
 """
 
 from __future__ import annotations

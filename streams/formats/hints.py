@@ -8,14 +8,20 @@ from typing import Any
 
 from siphonwatch.streams.formats.base import Skip
 
-UNKNOWN = "the record is of no known format (`siphonwatch formats` lists them): `siphonwatch check --suggest FILE` proposes a --mapping file for it"
+UNKNOWN = (
+    "the record is of no known format (`siphonwatch formats` lists them): "
+    "`siphonwatch check --suggest FILE` proposes a --mapping file for it"
+)
 
 # keys -> what a record with all of them is; those that are of no use to anybody are skipped
 KNOWN: tuple[tuple[frozenset[str], str | Skip], ...] = (
     (frozenset({"custom_id", "method", "url", "body"}), Skip("batches")),  # the input of OpenAI's batch API
     (frozenset({"custom_id", "response", "id"}), Skip("batches")),  # its output
     (frozenset({"resourceMetrics"}), Skip("metrics")),
-    (frozenset({"messages"}), "the record is a body without an account or a time, such as training data: log it at the gateway that knows both"),
+    (
+        frozenset({"messages"}),
+        "the record is a body without an account or a time, such as training data: log it at the gateway that knows both",
+    ),
     (frozenset({"traceId", "spanId"}), "the record is one span without OTLP's wrapper: let the collector write otlp_json or otlp_proto"),
     (frozenset({"trace_id", "span_id"}), "the record is one span without OTLP's wrapper: let the collector write otlp_json or otlp_proto"),
     (frozenset({"levelname", "message"}), "the record is a program's own log line: it names no account; log at the gateway in front of it"),

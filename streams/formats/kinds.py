@@ -1,4 +1,6 @@
-"""What a call was, where it was no question to a model: told from the gateway's own words for it (call type, operation, path) and from the answer.
+"""What a call was, where it was no question to a model.
+
+Told from the gateway's own words for it (call type, operation, path) and from the answer.
 
 Never from what a client is free to write into its request: whoever could declare a question to be an embedding would not be counted.
 """
@@ -22,12 +24,18 @@ OTHERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("batches", ("batch",)),
     ("tools", ("mcp", "execute_tool", "tool", "retriev", "search", "memory", "a2a")),
     ("agents", ("agent", "workflow", "chain", "plan")),
-    ("files, models and settings", ("file", "fine_tun", "finetun", "vector_store", "assistant", "thread", "model", "skill", "container", "evals", "token_count", "count_tokens", "counttokens", "listkeys", "audit")),
+    ("files, models and settings", (
+        "file", "fine_tun", "finetun", "vector_store", "assistant", "thread", "model", "skill", "container", "evals", "token_count",
+        "count_tokens", "counttokens", "listkeys", "audit",
+    )),
 )  # fmt: skip
 
 
 def other(call: str | None) -> str | None:
-    """What else than a question ``call`` (a call type, an operation or a path) stands for; ``None`` for a question, or what nobody knows."""
+    """What else than a question ``call`` (a call type, an operation or a path) stands for; ``None`` for a question.
+
+    Or what nobody knows.
+    """
     if not call:
         return None
     words = call.lower().split("?")[0].rstrip("/")
@@ -52,7 +60,12 @@ def other_answer(answer: Any) -> str | None:
         answer = answer[0] if len(answer) == 1 else None
     if not isinstance(answer, Mapping):
         return None
-    if "embedding" in answer or "embeddings" in answer or "embeddingsByType" in answer or "predictions" in answer and _has(answer["predictions"], "embeddings"):
+    if (
+        "embedding" in answer
+        or "embeddings" in answer
+        or "embeddingsByType" in answer
+        or ("predictions" in answer and _has(answer["predictions"], "embeddings"))
+    ):
         return "embeddings"
     data = answer.get("data")
     if isinstance(data, list) and data and not answer.get("choices"):

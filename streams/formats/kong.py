@@ -1,10 +1,9 @@
 """Kong AI Gateway: entries of the http-log, kafka-log and like plugins for a route with ai-proxy, ai-proxy-advanced or another AI plugin.
 
-Field names: https://developer.konghq.com/ai-gateway/ai-audit-log-reference/ and
-https://developer.konghq.com/plugins/kafka-log/, read 2026-11-24. Gateways of different ages put ``usage``, ``meta`` and ``payload`` under ``ai.proxy``,
-under the plugin's name, or (the payload) right under ``ai``, and write ``prompt_token`` or ``prompt_tokens``: all are read. The text is there with
-``logging.log_payloads`` of ai-proxy.
-It cannot know when a consumer was made, payments, or the consumer's limits.
+Field names: https://developer.konghq.com/ai-gateway/ai-audit-log-reference/ and https://developer.konghq.com/plugins/kafka-log/, read
+2026-11-24. Gateways of different ages put ``usage``, ``meta`` and ``payload`` under ``ai.proxy``, under the plugin's name, or (the
+payload) right under ``ai``, and write ``prompt_token`` or ``prompt_tokens``: all are read. The text is there with
+``logging.log_payloads`` of ai-proxy. It cannot know when a consumer was made, payments, or the consumer's limits.
 """
 
 from __future__ import annotations
@@ -89,7 +88,9 @@ def read(record: bytes, reading: Reading) -> Iterable[Found]:
     held = {name: _part.convert(value, reading) for name, value in entry.ai.items() if isinstance(value, dict) and name != "payload"}
     ordered = [*(held[name] for name in PROXIES if name in held), *(each for name, each in held.items() if name not in PROXIES)]
     part = next((each for each in ordered if each.usage or each.meta), None)
-    payload = next((each.payload for each in [*ordered, _part.convert(entry.ai, reading)] if each.payload and each.payload.request is not None), None)
+    payload = next(
+        (each.payload for each in [*ordered, _part.convert(entry.ai, reading)] if each.payload and each.payload.request is not None), None
+    )
     if part is None and payload is None:
         return (Skip("tools" if "mcp" in held else "agents" if "a2a" in held else "no model called"),)
     said = answer(payload.response if payload else None, reading)
@@ -110,9 +111,14 @@ def _request(entry: _Entry, part: _Part, payload: _Payload | None, said: Any, re
         request_id=entry.request.id,
         timestamp=entry.started_at,
         account_id=account(
-            consumer.custom_id, consumer.username, consumer.id, credential.consumer_id, credential.id, address=entry.client_ip,
+            consumer.custom_id,
+            consumer.username,
+            consumer.id,
+            credential.consumer_id,
+            credential.id,
+            address=entry.client_ip,
             looked_for="consumer.custom_id, consumer.username, consumer.id, authenticated_entity.id and client_ip",
-        ),  # fmt: skip
+        ),
         model=model,
         body=asked,
         answer=said,

@@ -1,8 +1,9 @@
 """JSON into structs, at the price of what is odd and of nothing else: one odd field costs that field, one odd item that item.
 
-The fast way is one msgspec decode. Only where that fails is the record looked at field by field: what can be read another way is read (numbers as
-strings, JSON within a string, Lua's empty table where a list should be, one item where a list of them should be), and what cannot is left at its
-default and counted by format, field and reason. Field names are those of the structs, never the client's, so the count stays small.
+The fast way is one msgspec decode. Only where that fails is the record looked at field by field: what can be read another way is read
+(numbers as strings, JSON within a string, Lua's empty table where a list should be, one item where a list of them should be), and what
+cannot is left at its default and counted by format, field and reason. Field names are those of the structs, never the client's, so the
+count stays small.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 from msgspec import inspect as types
@@ -50,7 +51,7 @@ class Reading:
 
 
 def loads(raw: bytes | str, reading: Reading) -> Any:
-    """A JSON value; what strict JSON forbids but loggers write (lone surrogates, NaN, raw control characters, bad UTF-8) is mended and noted.
+    """A JSON value; what JSON forbids but loggers write (lone surrogates, NaN, raw control characters, bad UTF-8) is mended and noted.
 
     ``ValueError`` (msgspec's is one) or ``RecursionError`` where it is no JSON at all.
     """
@@ -266,5 +267,5 @@ def truth(value: Any, name: str = "value") -> bool:
     return _odd(name) if found is None else found
 
 
-def _odd(name: str) -> Any:
+def _odd(name: str) -> NoReturn:
     raise OddError(f"the field {name} holds what it cannot hold")

@@ -1,9 +1,11 @@
-"""LiteLLM's ``StandardLoggingPayload``, as its callbacks are given it, as its S3, GCS and Azure exports hold it, and as `streams.gateways.litellm` writes it.
+"""LiteLLM's ``StandardLoggingPayload``, as its callbacks are given it, as its S3, GCS and Azure exports hold it.
+
+And as `streams.gateways.litellm` writes it.
 
 Field names: https://docs.litellm.ai/docs/proxy/logging_spec, read 2026-11-24, and litellm 1.108; the rows of its spend logs beside them.
-The account is the virtual key's hash, which is what LiteLLM limits, else the key's alias, its user, its team, the end user, the address. Team or
-organisation is the organisation.
-It cannot know when a key was made, the key's payment, nor its limits (they are not part of the payload).
+The account is the virtual key's hash, which is what LiteLLM limits, else the key's alias, its user, its team, the end user, the address.
+Team or organisation is the organisation. It cannot know when a key was made, the key's payment, nor its limits (they are not part of the
+payload).
 """
 
 from __future__ import annotations
@@ -98,7 +100,18 @@ def _request(payload: _Payload, known: _Metadata, said: Any, reading: Reading) -
         reading,
         request_id=payload.id or payload.request_id,
         timestamp=payload.start,
-        account_id=account(key, known.alias, known.user, payload.user, known.team, payload.team_id, payload.end_user, known.end_user, address=address, looked_for=LOOKED_FOR),
+        account_id=account(
+            key,
+            known.alias,
+            known.user,
+            payload.user,
+            known.team,
+            payload.team_id,
+            payload.end_user,
+            known.end_user,
+            address=address,
+            looked_for=LOOKED_FOR,
+        ),
         model=model,
         organization_id=known.org or payload.organization_id or known.team or payload.team_id or None,
         api_key_id=key or None,
@@ -144,7 +157,11 @@ def _latency(start: float | str, end: float | str | None) -> float | None:
     if not end:
         return None
     try:
-        return (end - start) * 1000 if isinstance(start, float) and isinstance(end, float) and start <= end < 1e10 else float(max(epoch_ms(end) - epoch_ms(start), 0))
+        return (
+            (end - start) * 1000
+            if isinstance(start, float) and isinstance(end, float) and start <= end < 1e10
+            else float(max(epoch_ms(end) - epoch_ms(start), 0))
+        )
     except (ValueError, OverflowError):
         return None
 
@@ -152,7 +169,11 @@ def _latency(start: float | str, end: float | str | None) -> float | None:
 FORMAT = Format(
     name="litellm",
     read=read,
-    marks=lambda top: "startTime" in top and ("metadata" in top or "api_key" in top) and bool({"call_type", "model_group", "model_parameters", "litellm_call_id"} & top.keys()),
+    marks=lambda top: (
+        "startTime" in top
+        and ("metadata" in top or "api_key" in top)
+        and bool({"call_type", "model_group", "model_parameters", "litellm_call_id"} & top.keys())
+    ),
     source="https://docs.litellm.ai/docs/proxy/logging_spec, read 2026-11-24",
     cannot_know=("account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm", "country", "asn"),
     title="LiteLLM: logging payloads of callbacks, S3, GCS; spend-log rows",

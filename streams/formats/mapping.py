@@ -52,7 +52,8 @@ INTEGERS = ("status", "rate_limit_rpm", "rate_limit_tpm", *USAGE)
 NUMBERS = ("latency_ms",)
 WHOLE = ("body", "prompt", "messages", "system", "parameters", "response")  # which are not one plain value
 FIELDS = (*(name for name in Request.__struct_fields__ if name not in (*WHOLE, "usage")), *USAGE, *WHOLE, "call", "metadata")
-TEXTS = tuple(name for name in Request.__struct_fields__ if name not in (*WHOLE, "usage", "request_id", "timestamp", "account_id", "model", "finish_reason", "account_created_at", *INTEGERS, *NUMBERS))  # fmt: skip
+_APART = (*WHOLE, *INTEGERS, *NUMBERS, "usage", "request_id", "timestamp", "account_id", "model", "finish_reason", "account_created_at")
+TEXTS = tuple(name for name in Request.__struct_fields__ if name not in _APART)
 NEEDED = ("timestamp", "account_id")
 _STEP = re.compile(r"'([^']*)'|([^.']+)")
 _ABSENT = (None, "", "-")
@@ -88,7 +89,9 @@ def load(file: Path) -> Mapping:
 def checked(table: dict[str, Any], name: str) -> Mapping:
     """A mapping from its table."""
     if unknown := set(table) - {"fields", "constants", "skip", "only", "records", "timestamp_unit"}:
-        raise UsageError(f"{name} has unknown parts {', '.join(sorted(unknown))}; known are: records, timestamp_unit, fields, constants, skip, only")
+        raise UsageError(
+            f"{name} has unknown parts {', '.join(sorted(unknown))}; known are: records, timestamp_unit, fields, constants, skip, only"
+        )
     fields, constants = table.get("fields", {}), table.get("constants", {})
     unknown = (set(fields) | set(constants)) - set(FIELDS)
     if unknown:
@@ -100,13 +103,17 @@ def checked(table: dict[str, Any], name: str) -> Mapping:
     unit = table.get("timestamp_unit")
     if unit is not None and unit not in UNITS:
         raise UsageError(f"{name}: timestamp_unit is one of {', '.join(UNITS)}")
-    paths = {each: [path_of(_path(one, each, name)) for one in (value if isinstance(value, list) else [value])] for each, value in fields.items()}
+    paths = {
+        each: [path_of(_path(one, each, name)) for one in (value if isinstance(value, list) else [value])] for each, value in fields.items()
+    }
     rules = [
         [(path_of(path), list(values) if isinstance(values, list) else [values]) for path, values in table.get(part, {}).items()]
         for part in ("skip", "only")
     ]
     records = table.get("records")
-    return Mapping(paths, constants, rules[0], rules[1], path_of(_path(records, "records", name)) if records else None, UNITS[unit] if unit else None)
+    return Mapping(
+        paths, constants, rules[0], rules[1], path_of(_path(records, "records", name)) if records else None, UNITS[unit] if unit else None
+    )
 
 
 def _path(value: Any, field: str, name: str) -> str:
@@ -159,7 +166,9 @@ def _alone(one: Any, whole: Any, mapping: Mapping, reading: Reading) -> Iterable
     if not isinstance(one, dict):
         yield Refused("not_json", "the record is not one JSON object in UTF-8")
         return
-    if any(at(one, path, whole) in values for path, values in mapping.skip) or not all(at(one, path, whole) in values for path, values in mapping.only):
+    if any(at(one, path, whole) in values for path, values in mapping.skip) or not all(
+        at(one, path, whole) in values for path, values in mapping.only
+    ):
         yield Skip("left out by the mapping")
         return
     try:
@@ -212,15 +221,17 @@ class _Record:
         if not model:
             raise MissingError("nothing stands at the path of model, and the body names none")
         names = named(_object(self.found("metadata")), ACCOUNT_KEYS, self._reading)
-        texts = {name: value for name in TEXTS if (value := self.text(name)) is not None}
-        integers = {name: int(value) for name in INTEGERS if name not in USAGE and (value := self.number(name)) is not None}
+        plain: dict[str, Any] = {name: value for name in TEXTS if (value := self.text(name)) is not None}
+        plain |= {name: int(figure) for name in INTEGERS if name not in USAGE and (figure := self.number(name)) is not None}
         created = self.found("account_created_at")
         paths = " and ".join(".".join(path) for path in self._mapping.fields.get("account_id", ()))
         return assemble.request(
             self._reading,
             request_id=self.text("request_id"),
             timestamp=self._timestamp(),
-            account_id=account(self.text("account_id"), *names, address=texts.get("source_ip"), looked_for=paths or accepted(self._reading)),
+            account_id=account(
+                self.text("account_id"), *names, address=plain.get("source_ip"), looked_for=paths or accepted(self._reading)
+            ),
             model=text(model, "model"),
             body=asked,
             answer=said,
@@ -228,8 +239,7 @@ class _Record:
             latency_ms=self.number("latency_ms"),
             finish_reason=self.found("finish_reason"),
             account_created_at=created if isinstance(created, str | int | float) else None,
-            **texts,
-            **integers,  # type: ignore[arg-type]
+            **plain,
         )
 
     def _asked(self) -> Body:

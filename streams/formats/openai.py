@@ -1,8 +1,8 @@
 """OpenAI's stored completions and responses, as its API lists them.
 
-Fields: https://platform.openai.com/docs/api-reference/chat/list, read 2026-11-24. The list holds no messages of chat completions: those are pages of their
-own. The account is custom metadata, else the end user that was sent along.
-It cannot know addresses, clients, payments or limits.
+Fields: https://platform.openai.com/docs/api-reference/chat/list, read 2026-11-24. The list holds no messages of chat completions: those
+are pages of their own. The account is custom metadata, else the end user that was sent along. It cannot know addresses, clients, payments
+or limits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """OpenRouter: generations from its API and rows of its activity export; its broadcast is OpenTelemetry, and read as that.
 
-Fields: https://openrouter.ai/docs/api-reference/get-a-generation and https://openrouter.ai/docs/guides/guides/activity-export, read 2026-11-24. The account is
-the user that was sent along, else the key. Neither holds text.
-It cannot know addresses, text, payments or limits.
+Fields: https://openrouter.ai/docs/api-reference/get-a-generation and https://openrouter.ai/docs/guides/guides/activity-export, read
+2026-11-24. The account is the user that was sent along, else the key. Neither holds text. It cannot know addresses, text, payments or
+limits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ MAPPING = checked(
 FORMAT = Format(
     name="openrouter",
     read=reader(MAPPING),
-    marks=lambda top: "created_at" in top and bool({"native_tokens_prompt", "model_permaslug"} & top.keys() or {"tokens_prompt", "provider_name"} <= top.keys()),
+    marks=lambda top: (
+        "created_at" in top
+        and bool({"native_tokens_prompt", "model_permaslug"} & top.keys() or {"tokens_prompt", "provider_name"} <= top.keys())
+    ),
     source="https://openrouter.ai/docs/api-reference/get-a-generation, read 2026-11-24",
     cannot_know=("source_ip", "messages", "parameters", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm"),
     title="OpenRouter: generations, activity export",

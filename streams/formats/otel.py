@@ -1,13 +1,14 @@
 """OpenTelemetry: spans and log records in OTLP, JSON or protobuf, as the collector's Kafka and file exporters write them.
 
-The wire: https://opentelemetry.io/docs/specs/otlp/. What stands in a span is told by `streams.formats.otel_span`; this page finds the spans. Each span and
-each log record is read alone: one that cannot be counted costs itself. Exports without the outermost wrapper (opentelemetry-java's logging exporter) are
-read the same, and so are names in snake case.
+The wire: https://opentelemetry.io/docs/specs/otlp/. What stands in a span is told by `streams.formats.otel_span`; this page finds the
+spans. Each span and each log record is read alone: one that cannot be counted costs itself. Exports without the outermost wrapper
+(opentelemetry-java's logging exporter) are read the same, and so are names in snake case.
 
-A span and a log event of the same call have one request id and are counted once: send spans or events to the topic, not both, or the text of the later
-one is lost. Message events of version 1.36 (``gen_ai.user.message``) in the logs carry neither model nor tokens: they are skipped, their spans are read.
-The account is the attribute ``siphonwatch.account``, else ``enduser.id``, ``user.id`` or a dialect's own, else the service's name.
-It cannot know when an account was made, payments, or limits; ``n`` only where the client sets it; log-probabilities never.
+A span and a log event of the same call have one request id and are counted once: send spans or events to the topic, not both, or the text
+of the later one is lost. Message events of version 1.36 (``gen_ai.user.message``) in the logs carry neither model nor tokens: they are
+skipped, their spans are read. The account is the attribute ``siphonwatch.account``, else ``enduser.id``, ``user.id`` or a dialect's own,
+else the service's name. It cannot know when an account was made, payments, or limits; ``n`` only where the client sets it;
+log-probabilities never.
 """
 
 from __future__ import annotations

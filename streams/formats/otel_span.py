@@ -2,8 +2,10 @@
 
 - The GenAI conventions, https://opentelemetry.io/docs/specs/semconv/gen-ai/ (read 2026-11-24), with those of version 1.36 and before;
 - OpenLLMetry's indexed attributes (``gen_ai.prompt.1.content``, ``llm.request.type``), https://www.traceloop.com/docs/openllmetry;
-- OpenInference (``llm.input_messages.0.message.content``), https://arize-ai.github.io/openinference/spec/, also written by Envoy AI Gateway;
-- Cloudflare AI Gateway (``gen_ai.prompt_json``), OpenRouter's broadcast, Portkey, Kong: the GenAI conventions with names of their own for the text;
+- OpenInference (``llm.input_messages.0.message.content``), https://arize-ai.github.io/openinference/spec/, also written by Envoy AI
+  Gateway;
+- Cloudflare AI Gateway (``gen_ai.prompt_json``), OpenRouter's broadcast, Portkey, Kong: the GenAI conventions with names of their own for
+  the text;
 - Vercel's AI SDK (``ai.prompt.messages``), Langfuse (``langfuse.observation.input``).
 
 Numbers may be written as strings in all of them.
@@ -28,18 +30,41 @@ from siphonwatch.streams.formats.turns import turns_of
 Attributes = dict[str, Any]
 STATUS_OF_ERROR = {"RateLimitError": 429, "AuthenticationError": 401, "PermissionDeniedError": 403, "BadRequestError": 400, "timeout": 408}
 
-MODEL = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name", "llm.request.model", "llm.response.model", "ai.model.id", "langfuse.observation.model.name", "gen_ai.model.id", "model")  # fmt: skip
+MODEL = (
+    "gen_ai.request.model", "gen_ai.response.model", "llm.model_name", "llm.request.model", "llm.response.model", "ai.model.id",
+    "langfuse.observation.model.name", "gen_ai.model.id", "model",
+)  # fmt: skip
 ACCOUNTS = ("siphonwatch.account", "enduser.id", "user.id")
 ACCOUNTS_OF_DIALECTS = (
-    "gen_ai.user.id", "gen_ai.user", "traceloop.association.properties.user_id", "langfuse.user.id", "langfuse.trace.user_id", "ai.telemetry.metadata.userId",
+    "gen_ai.user.id", "gen_ai.user", "traceloop.association.properties.user_id", "langfuse.user.id", "langfuse.trace.user_id",
+    "ai.telemetry.metadata.userId",
     "trace.metadata.user_id", "metadata.user_id", "user_id", "x-account-id", "openrouter.user_id",
 )  # fmt: skip
-SESSION = ("gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id", "langfuse.trace.session_id", "ai.telemetry.metadata.sessionId", "thread.id")  # fmt: skip
-IN = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens", "ai.usage.promptTokens", "ai.usage.inputTokens")  # fmt: skip
-OUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion", "llm.usage.completion_tokens", "ai.usage.completionTokens", "ai.usage.outputTokens")  # fmt: skip
-CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached", "gen_ai.usage.cached_input_tokens", "llm.token_count.prompt_details.cache_read", "llm.usage.cache_read_input_tokens", "ai.usage.cachedInputTokens", "gen_ai.usage.prompt_tokens_details.cached_tokens")  # fmt: skip
-PROMPTS = ("gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt_json", "gen_ai.prompt", "gen_ai.request.messages", "llm.prompts", "ai.prompt", "langfuse.observation.input", "gen_ai.content.prompt", "input.value")  # fmt: skip
-ANSWERS = ("gen_ai.output.messages", "gen_ai.completion_json", "gen_ai.completion", "ai.response.text", "langfuse.observation.output", "gen_ai.content.completion", "output.value")  # fmt: skip
+SESSION = (
+    "gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id",
+    "langfuse.trace.session_id", "ai.telemetry.metadata.sessionId", "thread.id",
+)  # fmt: skip
+IN = (
+    "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens",
+    "ai.usage.promptTokens", "ai.usage.inputTokens",
+)  # fmt: skip
+OUT = (
+    "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion", "llm.usage.completion_tokens",
+    "ai.usage.completionTokens", "ai.usage.outputTokens",
+)  # fmt: skip
+CACHED = (
+    "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.cached_input_tokens", "llm.token_count.prompt_details.cache_read", "llm.usage.cache_read_input_tokens",
+    "ai.usage.cachedInputTokens", "gen_ai.usage.prompt_tokens_details.cached_tokens",
+)  # fmt: skip
+PROMPTS = (
+    "gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt_json", "gen_ai.prompt", "gen_ai.request.messages", "llm.prompts",
+    "ai.prompt", "langfuse.observation.input", "gen_ai.content.prompt", "input.value",
+)  # fmt: skip
+ANSWERS = (
+    "gen_ai.output.messages", "gen_ai.completion_json", "gen_ai.completion", "ai.response.text", "langfuse.observation.output",
+    "gen_ai.content.completion", "output.value",
+)  # fmt: skip
 PROSE = ("gen_ai.prompt", "input.value", "ai.prompt", "langfuse.observation.input", "llm.prompts")  # which may be a text as it is
 
 
@@ -74,7 +99,7 @@ def other_than_question(known: Attributes, name: str) -> str | None:
             return None if words[-1] in ("doGenerate", "doStream") else other(operation) or "agents"
     if kind := _first(known, "langfuse.observation.type"):
         return None if kind.lower() == "generation" else other(kind) or "other spans"
-    if kind := other(name.split(" ")[0]):
+    if kind := other(name.split(" ", maxsplit=1)[0]):
         return kind
     billed = any(key in known for key in (*IN, *OUT)) and (_model(known) or "gen_ai.request.id" in known)
     return None if billed or "gen_ai.system" in known or "gen_ai.provider.name" in known else "other spans"
@@ -94,12 +119,19 @@ def request(call: Call, reading: Reading) -> Request:
     reasons = known.get("gen_ai.response.finish_reasons")
     reasons = _parsed(reasons)
     names = [_first(known, key) or _first(resource, key) for key in ACCOUNTS]
-    names += [*named(known, (), reading), *(_first(known, key) for key in ACCOUNTS_OF_DIALECTS), *named(known, ACCOUNT_KEYS, reading), *named(_metadata(known), ACCOUNT_KEYS, reading)]
+    names += [
+        *named(known, (), reading),
+        *(_first(known, key) for key in ACCOUNTS_OF_DIALECTS),
+        *named(known, ACCOUNT_KEYS, reading),
+        *named(_metadata(known), ACCOUNT_KEYS, reading),
+    ]
     end_user = _first(known, "enduser.id", "user.id") if names[0] else None
     return Request(
         request_id=call.name,
         timestamp=call.stamp / 1e9,
-        account_id=account(*names, _first(resource, "service.name"), address=address, looked_for=", ".join((*ACCOUNTS, "service.name", "client.address"))),
+        account_id=account(
+            *names, _first(resource, "service.name"), address=address, looked_for=", ".join((*ACCOUNTS, "service.name", "client.address"))
+        ),
         model=model,
         end_user_id=end_user,
         session_id=_first(known, *SESSION),
@@ -110,7 +142,11 @@ def request(call: Call, reading: Reading) -> Request:
         usage=Usage(_count(known, *IN), _count(known, *OUT), _count(known, *CACHED)),
         status=_status(known, call.failed),
         finish_reason=finish(reasons[0] if isinstance(reasons, list) and reasons else reasons)
-        or finish(_first(known, "gen_ai.completion.0.finish_reason", "ai.response.finishReason", "llm.finish_reason", "gen_ai.response.finish_reason"))
+        or finish(
+            _first(
+                known, "gen_ai.completion.0.finish_reason", "ai.response.finishReason", "llm.finish_reason", "gen_ai.response.finish_reason"
+            )
+        )
         or said.finish,
         latency_ms=call.latency_ms,
         response=said.text,
@@ -149,7 +185,9 @@ def _parameters(known: Attributes, reading: Reading) -> Parameters:
     given = Parameters(
         temperature=_number(known, "gen_ai.request.temperature", "llm.temperature", "ai.settings.temperature"),
         top_p=_number(known, "gen_ai.request.top_p", "llm.top_p", "ai.settings.topP"),
-        max_tokens=_count(known, "gen_ai.request.max_tokens", "llm.request.max_tokens", "ai.settings.maxTokens", "ai.settings.maxOutputTokens"),
+        max_tokens=_count(
+            known, "gen_ai.request.max_tokens", "llm.request.max_tokens", "ai.settings.maxTokens", "ai.settings.maxOutputTokens"
+        ),
         n=_count(known, "gen_ai.request.choice.count", "gen_ai.request.n"),
         seed=_count(known, "gen_ai.request.seed", "gen_ai.openai.request.seed"),
     )
@@ -159,7 +197,11 @@ def _parameters(known: Attributes, reading: Reading) -> Parameters:
     output = _first(known, "gen_ai.output.type", "gen_ai.openai.request.response_format")
     if output and "json" in output:
         made.response_format = msgspec.Raw(b'"json"')
-    if known.get("gen_ai.tool.definitions") or known.get("ai.prompt.tools") or any(key.startswith(("llm.tools.0", "llm.request.functions.0")) for key in known):
+    if (
+        known.get("gen_ai.tool.definitions")
+        or known.get("ai.prompt.tools")
+        or any(key.startswith(("llm.tools.0", "llm.request.functions.0")) for key in known)
+    ):
         made.tools = msgspec.Raw(b'"tools"')
     made.tools = made.tools if bytes(made.tools) else ABSENT
     for name in ("gen_ai.request.stream", "llm.is_streaming", "gen_ai.is_streaming"):
@@ -210,7 +252,7 @@ def _said(name: str, given: Any, reading: Reading) -> list[Message]:
     """Turns that an attribute holds as they are, or as JSON in a string: a list of them, or a whole body."""
     held = _parsed(given)
     if isinstance(held, str):
-        if name not in PROSE and name != "gen_ai.content.prompt" or held.lstrip()[:1] in ("{", "["):
+        if (name not in PROSE and name != "gen_ai.content.prompt") or held.lstrip()[:1] in ("{", "["):
             reading.note("messages", NOT_JSON)
             return []
         return turns_of(held, reading)
@@ -239,11 +281,13 @@ def _indexed(known: Attributes, *prefixes: str) -> list[Any]:
 
 def _indexed_turn(held: dict[str, Any]) -> dict[str, Any]:
     content: Any = _parsed_list(held.get("content", held.get("text")))
-    contents = sorted((int(place), key) for key in held if key.startswith("contents.") and (place := key.split(".")[1]).isdecimal() and len(place) < 7)
+    contents = sorted(
+        (int(place), key) for key in held if key.startswith("contents.") and (place := key.split(".")[1]).isdecimal() and len(place) < 7
+    )
     if content is None and contents:
         parts: dict[int, dict[str, Any]] = {}
-        for place, key in contents:
-            parts.setdefault(place, {})[key.rpartition(".")[2]] = held[key]
+        for number_of, key in contents:
+            parts.setdefault(number_of, {})[key.rpartition(".")[2]] = held[key]
         content = [part if "text" in part else {"type": part.get("type", "image")} for _, part in sorted(parts.items())]
     return {"role": held.get("role") or "user", "content": content, "type": "message"}
 
@@ -264,7 +308,11 @@ def _of_events(events: Iterable[tuple[str, Attributes]]) -> Iterable[dict[str, A
 def _answer(call: Call, reading: Reading) -> Answer:
     known = call.known
     if any(key.startswith(("gen_ai.completion.", "llm.completions.", "llm.output_messages.")) for key in known):
-        texts = [each["content"] for each in _indexed(known, "gen_ai.completion", "llm.completions", "llm.output_messages") if isinstance(each["content"], str)]
+        texts = [
+            each["content"]
+            for each in _indexed(known, "gen_ai.completion", "llm.completions", "llm.output_messages")
+            if isinstance(each["content"], str)
+        ]
         return Answer(text="\n".join(texts) or None)
     for name in ANSWERS:
         given = _parsed(known.get(name))
@@ -272,7 +320,12 @@ def _answer(call: Call, reading: Reading) -> Answer:
             continue
         if isinstance(given, list):
             turns = turns_of(given, Reading("otel"))
-            texts = [part.text for turn in turns for part in (turn.content if isinstance(turn.content, list) else []) if part.text and part.type == "text"]
+            texts = [
+                part.text
+                for turn in turns
+                for part in (turn.content if isinstance(turn.content, list) else [])
+                if part.text and part.type == "text"
+            ]
             texts += [turn.content for turn in turns if isinstance(turn.content, str) and turn.content]
             ends = [each.get("finish_reason") for each in given if isinstance(each, dict)]
             if texts:

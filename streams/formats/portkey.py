@@ -1,8 +1,7 @@
 """Portkey: exported logs.
 
-Fields: https://portkey.ai/docs/product/observability/logs-export, read 2026-11-24. ``req_units`` and ``res_units`` are tokens. The account is the
-metadata's ``_user`` or a key of yours.
-It cannot know addresses, clients, payments or limits.
+Fields: https://portkey.ai/docs/product/observability/logs-export, read 2026-11-24. ``req_units`` and ``res_units`` are tokens. The
+account is the metadata's ``_user`` or a key of yours. It cannot know addresses, clients, payments or limits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """SGLang's request log in JSON (``--log-requests --log-requests-level 3 --log-requests-format json``).
 
-Fields: python/sglang/srt/utils/request_logger.py of https://github.com/sgl-project/sglang, read 2026-11-24. A request is two lines, of which the second
-holds all. The log names no account unless a key or an address is written into it: put a gateway in front that knows its clients.
-It cannot know payments or limits.
+Fields: python/sglang/srt/utils/request_logger.py of https://github.com/sgl-project/sglang, read 2026-11-24. A request is two lines, of
+which the second holds all. The log names no account unless a key or an address is written into it: put a gateway in front that knows its
+clients. It cannot know payments or limits.
 """
 
 from __future__ import annotations

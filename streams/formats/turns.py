@@ -1,7 +1,9 @@
-"""The turns of a conversation in whatever dialect a log holds them: OpenAI's three, Anthropic's, Bedrock's, Gemini's, Cohere's, OpenTelemetry's.
+"""The turns of a conversation in whatever dialect a log holds them.
 
-Every part keeps its kind and its text. Pictures, sound and files keep their kind only. A user's turn that brings a tool's result is a tool's turn, as
-OpenAI writes it, so that it is not taken for a question.
+OpenAI's three, Anthropic's, Bedrock's, Gemini's, Cohere's, OpenTelemetry's.
+
+Every part keeps its kind and its text. Pictures, sound and files keep their kind only. A user's turn that brings a tool's result is a
+tool's turn, as OpenAI writes it, so that it is not taken for a question.
 """
 
 from __future__ import annotations
@@ -17,22 +19,66 @@ from siphonwatch.streams.formats.lenient import PLACEHOLDER, TOKENS, WRONG_TYPE,
 # what gateways write where text was not to be logged; a turn that says nothing else has no text
 PLACEHOLDERS = frozenset({
     "redacted-by-litellm", "default-message-value", "redacted", "[redacted]", "<redacted>", "{redacted}", "(redacted)", "***", "*****",
-    "[filtered]", "[removed]", "[hidden]", "<hidden>", "__redacted__", "[content redacted]", "content redacted", "redacted by policy", "[masked]",
+    "[filtered]", "[removed]", "[hidden]", "<hidden>", "__redacted__", "[content redacted]", "content redacted", "redacted by policy",
+    "[masked]",
 })  # fmt: skip
 ROLES = {"human": "user", "model": "assistant", "ai": "assistant", "bot": "assistant", "chatbot": "assistant", "function": "tool",
          "ipython": "tool", "end_user": "user", "customer": "user"}  # fmt: skip
-TOOL_RESULTS = ("tool_result", "toolresult", "function_call_output", "tool_call_response", "functionresponse", "function_response", "tool_response", "computer_call_output", "custom_tool_call_output", "mcp_tool_result", "web_search_tool_result")
-OF_THE_MODEL = ("function_call", "reasoning", "tool_use", "web_search_call", "file_search_call", "computer_call", "custom_tool_call", "code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools")
-NESTED = ("text", "content", "parts", "message", "output", "response", "result", "value", "input_text", "thinking", "reasoning", "transcript", "refusal")
-ENCLOSURES = {"image": "image", "image_url": "image_url", "inline_data": "image", "inlineData": "image", "fileData": "file", "file_data": "file",
-              "document": "document", "video": "video", "audio": "audio", "input_audio": "input_audio", "source": "file", "toolUse": "tool_use",
-              "functionCall": "tool_use", "function_call": "tool_use", "cachePoint": "cache", "guardContent": "text"}  # fmt: skip
+TOOL_RESULTS = (
+    "tool_result",
+    "toolresult",
+    "function_call_output",
+    "tool_call_response",
+    "functionresponse",
+    "function_response",
+    "tool_response",
+    "computer_call_output",
+    "custom_tool_call_output",
+    "mcp_tool_result",
+    "web_search_tool_result",
+)
+OF_THE_MODEL = (
+    "function_call",
+    "reasoning",
+    "tool_use",
+    "web_search_call",
+    "file_search_call",
+    "computer_call",
+    "custom_tool_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "mcp_call",
+    "mcp_list_tools",
+)
+NESTED = (
+    "text",
+    "content",
+    "parts",
+    "message",
+    "output",
+    "response",
+    "result",
+    "value",
+    "input_text",
+    "thinking",
+    "reasoning",
+    "transcript",
+    "refusal",
+)
+ENCLOSURES = {
+    "image": "image", "image_url": "image_url", "inline_data": "image", "inlineData": "image", "fileData": "file", "file_data": "file",
+    "document": "document", "video": "video", "audio": "audio", "input_audio": "input_audio", "source": "file", "toolUse": "tool_use",
+    "functionCall": "tool_use", "function_call": "tool_use", "cachePoint": "cache", "guardContent": "text",
+}  # fmt: skip
 DEEPEST = 8  # parts within parts
 _DATA_URL = re.compile(r"data:[^\s,;]{0,80}(?:;[^\s,;]{0,80}){0,4};base64,[A-Za-z0-9+/=_-]+")
 
 
 def turns_of(given: Any, reading: Reading, field: str = "messages") -> list[Message]:
-    """Turns of a list, a single turn, or a text. Turns that hold only a placeholder are left out, and so are those nobody can read: both noted."""
+    """Turns of a list, a single turn, or a text. Turns that hold only a placeholder are left out, and so are those nobody can read.
+
+    Both noted.
+    """
     found: list[Message] = []
     if isinstance(given, list) and given and isinstance(given[0], int):
         reading.note(field, TOKENS)
@@ -62,7 +108,10 @@ def _turn(item: Any) -> Iterator[Message]:
         return
     kind = str(item.get("type") or "").lower()
     role = _role(item, kind)
-    content = next((item[name] for name in ("content", "parts", "contents", "text", "message", "output", "summary") if item.get(name) is not None), None)
+    content = next(
+        (item[name] for name in ("content", "parts", "contents", "text", "message", "output", "summary") if item.get(name) is not None),
+        None,
+    )
     if isinstance(content, dict) and "content" in content and "role" in content:  # a turn within a wrapper
         yield from _turn(content)
         return
@@ -95,7 +144,9 @@ def _role(item: dict[str, Any], kind: str) -> str:
     if isinstance(role, str) and role.strip():
         lowered = role.strip().lower()
         return ROLES.get(lowered, lowered)
-    return "tool" if kind in TOOL_RESULTS else "assistant" if kind in OF_THE_MODEL else ROLES.get(kind, kind) if kind in SPEAKERS else "user"
+    return (
+        "tool" if kind in TOOL_RESULTS else "assistant" if kind in OF_THE_MODEL else ROLES.get(kind, kind) if kind in SPEAKERS else "user"
+    )
 
 
 SPEAKERS = frozenset({"user", "assistant", "system", "developer", "tool", *ROLES})
@@ -118,12 +169,21 @@ def parts_of(content: Any, depth: int = 0) -> Iterator[Part]:
         return
     kind = content.get("type")
     kind = kind if isinstance(kind, str) and len(kind) < 64 else None
-    result = next((content[name] for name in ("toolResult", "functionResponse", "function_response", "tool_result") if name in content), None)
+    result = next(
+        (content[name] for name in ("toolResult", "functionResponse", "function_response", "tool_result") if name in content), None
+    )
     if result is not None or (kind or "").lower() in TOOL_RESULTS:
         held = result if result is not None else {key: value for key, value in content.items() if key != "type"}
         yield Part("tool_result", text_of(held))
         return
-    text = next((content[name] for name in ("text", "content", "input_text", "thinking", "transcript", "refusal", "value") if content.get(name) is not None), None)
+    text = next(
+        (
+            content[name]
+            for name in ("text", "content", "input_text", "thinking", "transcript", "refusal", "value")
+            if content.get(name) is not None
+        ),
+        None,
+    )
     if isinstance(text, str):
         yield Part(kind or "text", clean(text))
     elif text is not None:
@@ -148,7 +208,11 @@ def text_of(value: Any, depth: int = 0) -> str | None:
         held = next((value[name] for name in NESTED if value.get(name) not in (None, "")), None)
         if held is not None:
             return text_of(held, depth + 1)
-        held = {name: each for name, each in value.items() if name not in ("tool_use_id", "toolUseId", "id", "call_id", "name", "status", "role", "type")}
+        held = {
+            name: each
+            for name, each in value.items()
+            if name not in ("tool_use_id", "toolUseId", "id", "call_id", "name", "status", "role", "type")
+        }
         return clean(msgspec.json.encode(held).decode()) if held and depth < DEEPEST and not (value.keys() & ENCLOSURES.keys()) else None
     return None
 

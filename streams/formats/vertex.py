@@ -1,9 +1,8 @@
 """Vertex AI's request-response log: rows of its BigQuery table, exported as JSON or Parquet.
 
 Columns: https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging, read 2026-11-24: ``full_request`` and
-``full_response`` hold what was sent and answered, of Gemini and of partners' models. The table names no caller: the account is a label of the request, or
-one of its ``metadata``.
-It cannot know addresses, clients, payments or limits.
+``full_response`` hold what was sent and answered, of Gemini and of partners' models. The table names no caller: the account is a label of
+the request, or one of its ``metadata``. It cannot know addresses, clients, payments or limits.
 """
 
 from __future__ import annotations

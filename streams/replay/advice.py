@@ -57,7 +57,10 @@ def _all(found: Checked) -> Iterator[str]:
 def _about_fields(found: Checked) -> Iterator[str]:
     shares = found.coverage.shares
     if shares["text"] < 0.5:
-        hint = next((TEXT[name] for name, _, _ in found.unread if name in TEXT), next((TEXT[name] for name in found.formats if name in TEXT), "the gateway logs request bodies"))
+        hint = next(
+            (TEXT[name] for name, _, _ in found.unread if name in TEXT),
+            next((TEXT[name] for name in found.formats if name in TEXT), "the gateway logs request bodies"),
+        )
         yield f"see that {hint}: {few(shares['text'])} text, and most features live on it"
     if shares["tokens"] < 0.5:
         yield f"let the log hold the tokens of answers: {few(shares['tokens'])} them"

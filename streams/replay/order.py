@@ -1,4 +1,7 @@
-"""The order of a log in time: how far records come out of it, where nothing came for long, which clocks strayed, and how files follow each other."""
+"""The order of a log in time: how far records come out of it, where nothing came for long, which clocks strayed.
+
+And how files follow each other.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Rows of Parquet, Feather and Arrow files, and of ORC, as the JSON objects they stand for.
 
-PyArrow reads them: DuckDB turns rows into JSON two and a half times as fast (100,000 rows a second against 40,000, both on one core), but is 60 MB more
-to install, and Polars (170 MB) ends the process at a binary column. Columns of a folder's names (``account_id=u1/``) are added to every row.
+PyArrow reads them: DuckDB turns rows into JSON two and a half times as fast (100,000 rows a second against 40,000, both on one core), but
+is 60 MB more to install, and Polars (170 MB) ends the process at a binary column. Columns of a folder's names (``account_id=u1/``) are
+added to every row.
 """
 
 from __future__ import annotations
@@ -21,7 +22,20 @@ import pyarrow.parquet
 from siphonwatch.streams.sources.shapes import cell_of
 
 ROWS = 8192
-JSON_COLUMNS = ("messages", "parameters", "usage", "metadata", "request", "response", "full_request", "full_response", "input", "output", "body", "request_body")
+JSON_COLUMNS = (
+    "messages",
+    "parameters",
+    "usage",
+    "metadata",
+    "request",
+    "response",
+    "full_request",
+    "full_response",
+    "input",
+    "output",
+    "body",
+    "request_body",
+)
 _HIVE = re.compile(r"([^=/\\]+)=([^/\\]*)")
 
 
@@ -77,7 +91,11 @@ def _coarser(kind: Any) -> Any:
 
 
 def _json(row: dict[str, Any]) -> bytes:
-    made = {name: _plain(cell_of(value) if isinstance(value, str) and name in JSON_COLUMNS else value) for name, value in row.items() if not _nothing(value)}
+    made = {
+        name: _plain(cell_of(value) if isinstance(value, str) and name in JSON_COLUMNS else value)
+        for name, value in row.items()
+        if not _nothing(value)
+    }
     return msgspec.json.encode(made)
 
 

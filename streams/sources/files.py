@@ -1,6 +1,9 @@
-"""Logs in files as they lie about: any name, any packing, JSON in any layout, CSV, Parquet; alone, in folders, or in a bucket (the extra ``remote``).
+"""Logs in files as they lie about: any name, any packing, JSON in any layout, CSV, Parquet.
 
-What a file is, its first bytes tell. A file that is no log, or breaks off, costs itself: what is whole of it is read, and a :class:`Trouble` names it.
+Alone, in folders, or in a bucket (the extra ``remote``).
+
+What a file is, its first bytes tell. A file that is no log, or breaks off, costs itself: what is whole of it is read, and a
+:class:`Trouble` names it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 import pyarrow
@@ -21,7 +24,9 @@ from siphonwatch.streams.sources.shapes import lines, shape
 REMOTE = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory|https?):/+")
 COLUMNAR = (b"PAR1", b"ARROW1", b"ORC")
 # files that lie beside logs and are none: the marks of job runners, checksums, and what editors and systems leave
-BESIDE = re.compile(r"(^[._])|(\.(crc|md5|sha1|sha256|sig|asc|tmp|partial|lock|idx|index|swp|bak|py|toml|ya?ml|md|html|pdf|png)$)", re.IGNORECASE)
+BESIDE = re.compile(
+    r"(^[._])|(\.(crc|md5|sha1|sha256|sig|asc|tmp|partial|lock|idx|index|swp|bak|py|toml|ya?ml|md|html|pdf|png)$)", re.IGNORECASE
+)
 FOREIGN = {b"PK\x03\x04": "a zip archive: unpack it first", b"Obj\x01": "an Avro file: convert it to JSON or Parquet first",
            b"SQLite format 3": "a SQLite database: export its table first", b"%PDF": "a PDF"}  # fmt: skip
 SAMPLE = 1 << 16  # bytes that a text's layout is told by
@@ -75,7 +80,10 @@ def find(paths: Sequence[Path | str], troubles: Troubles | None = None) -> list[
 
 def natural(path: Path) -> tuple[Any, ...]:
     """A sorting key by which ``log-2`` comes before ``log-10``, folder by folder."""
-    return tuple(tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", each.lower()) if part) for each in path.parts)
+    return tuple(
+        tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", each.lower()) if part)
+        for each in path.parts
+    )
 
 
 def opened_path(given: Path | str) -> Path:
@@ -87,7 +95,7 @@ def opened_path(given: Path | str) -> Path:
     try:
         from upath import UPath
 
-        return UPath(url)  # type: ignore[no-any-return]
+        return cast(Path, UPath(url))
     except ImportError as error:
         raise UsageError(f"{url} needs the extra: pip install 'siphonwatch[remote]' ({error})") from error
 

@@ -1,4 +1,7 @@
-"""Records out of text: one JSON object a line, objects over many lines, arrays of them, or a table in CSV. Each record stays the bytes that it was."""
+"""Records out of text: one JSON object a line, objects over many lines, arrays of them, or a table in CSV.
+
+Each record stays the bytes that it was.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from typing import IO, cast
 
 import msgspec
 from siphonwatch.streams.formats.base import RECORD_LIMIT
@@ -28,7 +32,10 @@ def shape(start: bytes, name: str) -> Callable[[Iterator[bytes]], Iterator[list[
 
 
 def _whole(line: bytes) -> bool:
-    """Whether a line is JSON as far as its own braces go: broken lines of JSON Lines are too long to be the first of an object that was spread out."""
+    """Whether a line is JSON as far as its own braces go.
+
+    Broken lines of JSON Lines are too long to be the first of an object that was spread out.
+    """
     try:
         msgspec.json.decode(line)
         return True
@@ -40,7 +47,11 @@ def _is_table(text: bytes) -> bool:
     """Whether the first line looks like a table's: a few bare names."""
     head, _, rest = text.partition(b"\n")
     names = [name.strip().strip(b'"') for name in head.split(b"\t" if b"\t" in head else b";" if b";" in head else b",")]
-    return len(names) > 2 and bool(rest.strip()) and all(name and name.replace(b"_", b"").replace(b".", b"").replace(b" ", b"").isalnum() for name in names)
+    return (
+        len(names) > 2
+        and bool(rest.strip())
+        and all(name and name.replace(b"_", b"").replace(b".", b"").replace(b" ", b"").isalnum() for name in names)
+    )
 
 
 def lines(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -75,12 +86,12 @@ def values(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    reader = io.TextIOWrapper(_Blocks(blocks), encoding="utf-8", errors="replace", newline="\n")
+    reader = io.TextIOWrapper(cast(IO[bytes], _Blocks(blocks)), encoding="utf-8", errors="replace", newline="\n")
     while text := reader.read(8 << 20):
         yield text
 
 
-class _Blocks(io.RawIOBase, io.BufferedIOBase):  # type: ignore[misc]
+class _Blocks(io.BufferedIOBase):
     """Blocks as a file."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
@@ -92,12 +103,14 @@ class _Blocks(io.RawIOBase, io.BufferedIOBase):  # type: ignore[misc]
     def read1(self, size: int = -1) -> bytes:
         return next(self._blocks, b"")
 
-    read = read1  # type: ignore[assignment]
+    def read(self, size: int | None = -1) -> bytes:
+        return next(self._blocks, b"")
 
 
 def _taken(text: str, ended: bool) -> tuple[list[bytes], str]:
     """The whole values at the start of ``text``, and what is left for later."""
-    records, place, size = [], 0, len(text)
+    records: list[bytes] = []
+    place, size = 0, len(text)
     while True:
         while place < size and text[place] in _SPACE:
             place += 1
@@ -125,13 +138,15 @@ def _taken(text: str, ended: bool) -> tuple[list[bytes], str]:
 def table(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
     """Rows of CSV as JSON objects of their cells; a cell that holds JSON stays JSON. The separator is told by the first line."""
     csv.field_size_limit(RECORD_LIMIT)
-    text = io.TextIOWrapper(_Blocks(blocks), encoding="utf-8", errors="replace", newline="")
+    text = io.TextIOWrapper(cast(IO[bytes], _Blocks(blocks)), encoding="utf-8", errors="replace", newline="")
     head = text.readline()
     delimiter = max(",;\t|", key=head.count)
     names = next(csv.reader([head], delimiter=delimiter), [])
     records = []
     for row in csv.DictReader(text, fieldnames=names, delimiter=delimiter):
-        records.append(msgspec.json.encode({name: cell_of(cell) for name, cell in row.items() if name and isinstance(cell, str) and cell != ""}))
+        records.append(
+            msgspec.json.encode({name: cell_of(cell) for name, cell in row.items() if name and isinstance(cell, str) and cell != ""})
+        )
         if len(records) >= 8192:
             yield records
             records = []

@@ -1,6 +1,9 @@
-"""Bytes of a file as they were before they were packed: gzip, zstd, bzip2, xz, lz4, told by their first bytes and not by a name; many members or frames.
+"""Bytes of a file as they were before they were packed: gzip, zstd, bzip2, xz, lz4, told by their first bytes and not by a name.
 
-A file that was cut off gives what is whole of it. Text in UTF-16 or UTF-32 becomes UTF-8, byte-order marks go, and bare carriage returns become line ends.
+Many members or frames.
+
+A file that was cut off gives what is whole of it. Text in UTF-16 or UTF-32 becomes UTF-8, byte-order marks go, and bare carriage returns
+become line ends.
 """
 
 from __future__ import annotations
@@ -27,7 +30,15 @@ PACKED: dict[bytes, Callable[[], Any]] = {
     b"\xfd7zXZ\x00": lzma.LZMADecompressor,
     b"\x04\x22\x4d\x18": lz4.frame.LZ4FrameDecompressor,
 }
-BROKEN = (OSError, EOFError, isal_zlib.error, zstandard.ZstdError, lzma.LZMAError, RuntimeError, ValueError)  # what the unpackers raise
+BROKEN: tuple[Any, ...] = (
+    OSError,
+    EOFError,
+    isal_zlib.error,
+    zstandard.ZstdError,
+    lzma.LZMAError,
+    RuntimeError,
+    ValueError,
+)  # what the unpackers raise
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
