@@ -31,39 +31,23 @@ STOPS = {
 }  # fmt: skip
 ENDS = ("finish_reason", "finishReason", "stop_reason", "stopReason", "completionReason", "native_finish_reason", "done_reason")
 IN = (
-    "prompt_tokens",
-    "input_tokens",
-    "promptTokenCount",
-    "inputTokens",
-    "prompt_token",
-    "inputTokenCount",
-    "prompt_eval_count",
-    "promptTokens",
-    "inputTextTokenCount",
-    "prompt_token_count",
-)
+    "prompt_tokens", "input_tokens", "promptTokenCount", "inputTokens", "prompt_token", "inputTokenCount", "prompt_eval_count",
+    "promptTokens", "inputTextTokenCount", "prompt_token_count",
+)  # fmt: skip
 OUT = (
-    "completion_tokens",
-    "output_tokens",
-    "candidatesTokenCount",
-    "outputTokens",
-    "completion_token",
-    "outputTokenCount",
-    "eval_count",
-    "completionTokens",
-    "generation_token_count",
-    "tokenCount",
-)
+    "completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "completion_token", "outputTokenCount", "eval_count",
+    "completionTokens", "generation_token_count", "tokenCount",
+)  # fmt: skip
 CACHED = (
-    "cached_tokens",
-    "cache_read_input_tokens",
-    "cachedContentTokenCount",
-    "cacheReadInputTokens",
-    "cacheReadInputTokenCount",
-    "prompt_cache_hit_tokens",
-    "cache_read_input_token_count",
-)
+    "cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "cacheReadInputTokenCount",
+    "prompt_cache_hit_tokens", "cache_read_input_token_count",
+)  # fmt: skip
 DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details", "prompt_details")
+
+PROSE = (
+    "output", "message", "content", "text", "generation", "completion", "outputText", "output_text", "response", "delta",
+    "generated_text", "contentBlockDelta", "answer", "data",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -227,30 +211,11 @@ def _texts(value: dict[str, Any], candidates: list[dict[str, Any]]) -> Iterator[
             if found := _prose(held):
                 yield found
         return
-    for name in (
-        "output",
-        "message",
-        "content",
-        "text",
-        "generation",
-        "completion",
-        "outputText",
-        "output_text",
-        "response",
-        "delta",
-        "generated_text",
-        "contentBlockDelta",
-        "answer",
-        "data",
-    ):
+    for name in PROSE:
         held = value.get(name)
         if isinstance(held, dict):
-            inner = next((each for name in ("message", "delta") if isinstance(each := held.get(name), dict)), held)
-            held = (
-                inner.get("content")
-                if inner.get("content") is not None
-                else inner.get("text") or inner.get("output") or inner.get("choices")
-            )
+            inner: dict[str, Any] = next((each for each in (held.get("message"), held.get("delta")) if isinstance(each, dict)), held)
+            held = next((inner[name] for name in ("content", "text", "output", "choices") if inner.get(name)), None)
         if found := _prose(held):
             yield found
             return

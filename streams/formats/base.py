@@ -228,19 +228,9 @@ def named(metadata: dict[str, object] | None, keys: Sequence[str], reading: Read
 
 
 ACCOUNT_KEYS = (
-    "account_id",
-    "account",
-    "customer_id",
-    "customer",
-    "user_id",
-    "user",
-    "_user",
-    "tenant_id",
-    "tenant",
-    "organization_id",
-    "team_id",
-    "team",
-)
+    "account_id", "account", "customer_id", "customer", "user_id", "user", "_user", "tenant_id", "tenant", "organization_id",
+    "team_id", "team",
+)  # fmt: skip
 
 
 def accepted(reading: Reading) -> str:

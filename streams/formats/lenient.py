@@ -89,6 +89,8 @@ class Reader(Generic[T]):
         self._strict = msgspec.json.Decoder(kind)
         self._lax = msgspec.json.Decoder(kind, strict=False)
         self._plan, self._hooks = types.type_info(kind), hooks or {}
+        fields = self._plan.fields if isinstance(self._plan, types.StructType) else ()
+        self._texts = [each.encode_name for each in fields if _takes_text(each.type)]
 
     def read(self, raw: bytes | msgspec.Raw | str, reading: Reading) -> T:
         """The struct from JSON. :class:`MissingError`, :class:`OddError` where a needed field is not there; ``ValueError`` for no JSON."""
@@ -99,12 +101,24 @@ class Reader(Generic[T]):
         try:
             return self._lax.decode(raw)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return self.convert(loads(bytes(raw) if isinstance(raw, msgspec.Raw) else raw, reading), reading)
+            value = loads(bytes(raw) if isinstance(raw, msgspec.Raw) else raw, reading)
+        if isinstance(value, dict) and (ids := {name: value[name] for name in self._texts if type(value.get(name)) is int}):
+            try:  # ids that are numbers are common enough to be worth a fast way of their own
+                return self._lax.decode(msgspec.json.encode({**value, **{name: text(each) for name, each in ids.items()}}))
+            except (msgspec.MsgspecError, OddError):
+                pass
+        return self.convert(value, reading)
 
     def convert(self, value: Any, reading: Reading) -> T:
         """The same from a value that is decoded already."""
         made: T = _Conversion(reading, self._hooks).of(value, self._plan, "record")
         return made
+
+
+def _takes_text(kind: types.Type) -> bool:
+    """Whether a field is a text and never a number."""
+    kinds = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    return all(isinstance(one, types.StrType | types.NoneType) for one in kinds)
 
 
 class _Conversion:

@@ -24,7 +24,7 @@ import msgspec
 from siphonwatch.streams.formats import envoy, otel_span
 from siphonwatch.streams.formats.base import Format, Found, Refused, Skip, refusal
 from siphonwatch.streams.formats.lenient import WRONG_TYPE, OddError, Reading, integer, loads
-from siphonwatch.streams.formats.otel_span import Attributes, Call
+from siphonwatch.streams.formats.otel_text import Attributes, Call
 
 DETAILS = "gen_ai.client.inference.operation.details"
 SPANS, LOGS = ("resourceSpans", "scopeSpans", "spans"), ("resourceLogs", "scopeLogs", "logRecords")

@@ -14,20 +14,16 @@ Numbers may be written as strings in all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-from siphonwatch.detector.request.request import ABSENT, Message, Parameters, Request, Usage
-from siphonwatch.streams.formats.answers import Answer, answer, count, finish
+from siphonwatch.detector.request.request import ABSENT, Parameters, Request, Usage
+from siphonwatch.streams.formats.answers import count, finish
 from siphonwatch.streams.formats.base import ACCOUNT_KEYS, account, named
 from siphonwatch.streams.formats.body import body
 from siphonwatch.streams.formats.kinds import other
-from siphonwatch.streams.formats.lenient import NOT_JSON, MissingError, OddError, Reading, number, truth
-from siphonwatch.streams.formats.turns import turns_of
+from siphonwatch.streams.formats.lenient import MissingError, OddError, Reading, number, truth
+from siphonwatch.streams.formats.otel_text import Attributes, Call, answered, parsed, turns
 
-Attributes = dict[str, Any]
 STATUS_OF_ERROR = {"RateLimitError": 429, "AuthenticationError": 401, "PermissionDeniedError": 403, "BadRequestError": 400, "timeout": 408}
 
 MODEL = (
@@ -57,28 +53,6 @@ CACHED = (
     "gen_ai.usage.cached_input_tokens", "llm.token_count.prompt_details.cache_read", "llm.usage.cache_read_input_tokens",
     "ai.usage.cachedInputTokens", "gen_ai.usage.prompt_tokens_details.cached_tokens",
 )  # fmt: skip
-PROMPTS = (
-    "gen_ai.input.messages", "ai.prompt.messages", "gen_ai.prompt_json", "gen_ai.prompt", "gen_ai.request.messages", "llm.prompts",
-    "ai.prompt", "langfuse.observation.input", "gen_ai.content.prompt", "input.value",
-)  # fmt: skip
-ANSWERS = (
-    "gen_ai.output.messages", "gen_ai.completion_json", "gen_ai.completion", "ai.response.text", "langfuse.observation.output",
-    "gen_ai.content.completion", "output.value",
-)  # fmt: skip
-PROSE = ("gen_ai.prompt", "input.value", "ai.prompt", "langfuse.observation.input", "llm.prompts")  # which may be a text as it is
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One span or event as found."""
-
-    name: str
-    stamp: int  # nanoseconds
-    known: Attributes
-    resource: Attributes
-    events: list[tuple[str, Attributes]]
-    failed: bool
-    latency_ms: float | None
 
 
 def other_than_question(known: Attributes, name: str) -> str | None:
@@ -111,13 +85,13 @@ KNOWN_OPERATIONS = ("chat", "text_completion", "generate_content", "completion",
 def request(call: Call, reading: Reading) -> Request:
     """The request that a span tells of."""
     known, resource = call.known, call.resource
-    said = _answer(call, reading)
+    said = answered(call, reading)
     model = _model(known) or said.model
     if not model:
         raise MissingError("the span names no model: gen_ai.request.model is needed")
     address = _first(known, "client.address", "network.peer.address", "net.peer.ip")
     reasons = known.get("gen_ai.response.finish_reasons")
-    reasons = _parsed(reasons)
+    reasons = parsed(reasons)
     names = [_first(known, key) or _first(resource, key) for key in ACCOUNTS]
     names += [
         *named(known, (), reading),
@@ -137,7 +111,7 @@ def request(call: Call, reading: Reading) -> Request:
         session_id=_first(known, *SESSION),
         source_ip=address,
         user_agent=_first(known, "user_agent.original", "http.user_agent"),
-        messages=_turns(call, reading),
+        messages=turns(call, reading),
         parameters=_parameters(known, reading),
         usage=Usage(_count(known, *IN), _count(known, *OUT), _count(known, *CACHED)),
         status=_status(known, call.failed),
@@ -225,126 +199,5 @@ def _status(known: Attributes, failed: bool) -> int:
 
 def _metadata(known: Attributes) -> dict[str, object] | None:
     """OpenInference's ``metadata``: JSON in a string."""
-    held = _parsed(known.get("metadata"))
+    held = parsed(known.get("metadata"))
     return held if isinstance(held, dict) else None
-
-
-# ------------------------------------------------------------------------------------------------------------- text
-
-
-def _turns(call: Call, reading: Reading) -> list[Message] | None:
-    known = call.known
-    system = _parsed(known.get("gen_ai.system_instructions") or known.get("gen_ai.system.instructions"))
-    found = turns_of({"role": "system", "content": system}, reading, "system") if system else []
-    if any(key.startswith(("gen_ai.prompt.", "llm.prompts.", "llm.input_messages.")) for key in known):
-        return [*found, *turns_of(_indexed(known, "gen_ai.prompt", "llm.prompts", "llm.input_messages"), reading)] or None
-    for name in PROMPTS:
-        given = known.get(name)
-        if given in (None, "", [], {}):
-            continue
-        turns = _said(name, given, reading)
-        if turns:
-            return [*found, *turns]
-    return [*found, *turns_of(list(_of_events(call.events)), reading)] or None
-
-
-def _said(name: str, given: Any, reading: Reading) -> list[Message]:
-    """Turns that an attribute holds as they are, or as JSON in a string: a list of them, or a whole body."""
-    held = _parsed(given)
-    if isinstance(held, str):
-        if (name not in PROSE and name != "gen_ai.content.prompt") or held.lstrip()[:1] in ("{", "["):
-            reading.note("messages", NOT_JSON)
-            return []
-        return turns_of(held, reading)
-    if isinstance(held, dict):
-        if "role" in held or "parts" in held:
-            return turns_of(held, reading)
-        asked = body(held, reading).turns(reading)
-        if asked is None and held and name != "input.value":
-            reading.note("messages", "no question in it")
-        return asked or []
-    return turns_of(held, reading) if isinstance(held, list) else []
-
-
-def _indexed(known: Attributes, *prefixes: str) -> list[Any]:
-    """Attributes with a number in their names (``gen_ai.prompt.0.role``) as a list of turns."""
-    tree: dict[int, dict[str, Any]] = {}
-    for key, value in known.items():
-        prefix = next((prefix for prefix in prefixes if key.startswith(prefix + ".")), None)
-        if prefix is None:
-            continue
-        place, _, rest = key[len(prefix) + 1 :].partition(".")
-        if place.isdecimal() and len(place) < 7:
-            tree.setdefault(int(place), {})[rest.removeprefix("message.").removeprefix("prompt.")] = value
-    return [_indexed_turn(tree[at]) for at in sorted(tree)]
-
-
-def _indexed_turn(held: dict[str, Any]) -> dict[str, Any]:
-    content: Any = _parsed_list(held.get("content", held.get("text")))
-    contents = sorted(
-        (int(place), key) for key in held if key.startswith("contents.") and (place := key.split(".")[1]).isdecimal() and len(place) < 7
-    )
-    if content is None and contents:
-        parts: dict[int, dict[str, Any]] = {}
-        for number_of, key in contents:
-            parts.setdefault(number_of, {})[key.rpartition(".")[2]] = held[key]
-        content = [part if "text" in part else {"type": part.get("type", "image")} for _, part in sorted(parts.items())]
-    return {"role": held.get("role") or "user", "content": content, "type": "message"}
-
-
-def _parsed_list(value: Any) -> Any:
-    """A turn's parts, which OpenLLMetry writes as JSON in a string; any other text stays text."""
-    held = _parsed(value)
-    return held if isinstance(held, list) and held and isinstance(held[0], dict) and ("type" in held[0] or "text" in held[0]) else value
-
-
-def _of_events(events: Iterable[tuple[str, Attributes]]) -> Iterable[dict[str, Any]]:
-    """Turns from a span's message events (version 1.36 and before): ``gen_ai.user.message`` with its ``content``."""
-    for name, held in events:
-        if name.startswith("gen_ai.") and name.endswith(".message") and held.get("content"):
-            yield {"role": held.get("role") or name.split(".")[1], "content": _parsed_list(held["content"])}
-
-
-def _answer(call: Call, reading: Reading) -> Answer:
-    known = call.known
-    if any(key.startswith(("gen_ai.completion.", "llm.completions.", "llm.output_messages.")) for key in known):
-        texts = [
-            each["content"]
-            for each in _indexed(known, "gen_ai.completion", "llm.completions", "llm.output_messages")
-            if isinstance(each["content"], str)
-        ]
-        return Answer(text="\n".join(texts) or None)
-    for name in ANSWERS:
-        given = _parsed(known.get(name))
-        if given in (None, "", [], {}):
-            continue
-        if isinstance(given, list):
-            turns = turns_of(given, Reading("otel"))
-            texts = [
-                part.text
-                for turn in turns
-                for part in (turn.content if isinstance(turn.content, list) else [])
-                if part.text and part.type == "text"
-            ]
-            texts += [turn.content for turn in turns if isinstance(turn.content, str) and turn.content]
-            ends = [each.get("finish_reason") for each in given if isinstance(each, dict)]
-            if texts:
-                return Answer(text="\n".join(texts), finish=finish(next((one for one in ends if one), None)))
-        found = answer(given, reading)
-        if found.text:
-            return found
-    for name, held in call.events:
-        if name == "gen_ai.choice":
-            message = _parsed(held.get("message"))
-            found = answer(message if isinstance(message, dict) else held.get("content"), reading)
-            return Answer(text=found.text, finish=finish(held.get("finish_reason")))
-    return Answer()
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            return msgspec.json.decode(value)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return value
-    return value

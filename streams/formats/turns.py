@@ -25,46 +25,17 @@ PLACEHOLDERS = frozenset({
 ROLES = {"human": "user", "model": "assistant", "ai": "assistant", "bot": "assistant", "chatbot": "assistant", "function": "tool",
          "ipython": "tool", "end_user": "user", "customer": "user"}  # fmt: skip
 TOOL_RESULTS = (
-    "tool_result",
-    "toolresult",
-    "function_call_output",
-    "tool_call_response",
-    "functionresponse",
-    "function_response",
-    "tool_response",
-    "computer_call_output",
-    "custom_tool_call_output",
-    "mcp_tool_result",
-    "web_search_tool_result",
-)
+    "tool_result", "toolresult", "function_call_output", "tool_call_response", "functionresponse", "function_response",
+    "tool_response", "computer_call_output", "custom_tool_call_output", "mcp_tool_result", "web_search_tool_result",
+)  # fmt: skip
 OF_THE_MODEL = (
-    "function_call",
-    "reasoning",
-    "tool_use",
-    "web_search_call",
-    "file_search_call",
-    "computer_call",
-    "custom_tool_call",
-    "code_interpreter_call",
-    "image_generation_call",
-    "mcp_call",
-    "mcp_list_tools",
-)
+    "function_call", "reasoning", "tool_use", "web_search_call", "file_search_call", "computer_call", "custom_tool_call",
+    "code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools",
+)  # fmt: skip
 NESTED = (
-    "text",
-    "content",
-    "parts",
-    "message",
-    "output",
-    "response",
-    "result",
-    "value",
-    "input_text",
-    "thinking",
-    "reasoning",
-    "transcript",
-    "refusal",
-)
+    "text", "content", "parts", "message", "output", "response", "result", "value", "input_text", "thinking", "reasoning",
+    "transcript", "refusal",
+)  # fmt: skip
 ENCLOSURES = {
     "image": "image", "image_url": "image_url", "inline_data": "image", "inlineData": "image", "fileData": "file", "file_data": "file",
     "document": "document", "video": "video", "audio": "audio", "input_audio": "input_audio", "source": "file", "toolUse": "tool_use",
