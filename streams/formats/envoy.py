@@ -85,16 +85,14 @@ def _of(line: _Line, reading: Reading) -> Found:
     if model is None:
         return Skip("no model called")
     address = host(line.forwarded) or host(line.remote)
+    named = account(
+        line.account_id, line.user, address=address, looked_for="account_id, x-account-id, x-forwarded-for and downstream_remote_address"
+    )
     tokens_in, tokens_out = count(_whole(line.tokens_in)), count(_whole(line.tokens_out))
     return Request(
-        request_id=_known(line.request_id) or f"{line.remote}:{line.start_time}",
+        request_id=_known(line.request_id) or f"{named}:{line.start_time}",
         timestamp=line.start_time,
-        account_id=account(
-            line.account_id,
-            line.user,
-            address=address,
-            looked_for="account_id, x-account-id, x-forwarded-for and downstream_remote_address",
-        ),
+        account_id=named,
         model=model,
         session_id=_known(line.session),
         source_ip=address,

@@ -88,12 +88,11 @@ def read(record: bytes, reading: Reading) -> Iterable[Found]:
     held = {name: _part.convert(value, reading) for name, value in entry.ai.items() if isinstance(value, dict) and name != "payload"}
     ordered = [*(held[name] for name in PROXIES if name in held), *(each for name, each in held.items() if name not in PROXIES)]
     part = next((each for each in ordered if each.usage or each.meta), None)
-    payload = next(
-        (each.payload for each in [*ordered, _part.convert(entry.ai, reading)] if each.payload and each.payload.request is not None), None
-    )
+    payloads = [each.payload for each in [*ordered, _part.convert(entry.ai, reading)] if each.payload]
+    payload = next((each for each in payloads if each.request is not None), None)
     if part is None and payload is None:
         return (Skip("tools" if "mcp" in held else "agents" if "a2a" in held else "no model called"),)
-    said = answer(payload.response if payload else None, reading)
+    said = answer(next((each.response for each in payloads if each.response is not None), None), reading)
     if kind := other(part.meta.route_type if part and part.meta else None) or other(entry.request.uri) or said.other:
         return (Skip(kind),)
     return (_request(entry, part or _Part(), payload, said, reading),)

@@ -22,7 +22,6 @@ MAPPING = checked(
             "end_user_id": ["input_user", "user"],
             "model": "model",
             "messages": ["messages", "input"],
-            "system": "instructions",
             "parameters": ".",
             "response": ".",
         },

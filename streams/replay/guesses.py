@@ -65,6 +65,8 @@ def is_turns(value: Any) -> bool:
 
 
 def _is_body(value: Any) -> bool:
+    if isinstance(value, dict) and isinstance(value.get("text"), str) and "sampling_params" in value:
+        return True
     return (isinstance(value, dict) and any(is_turns(value.get(name)) for name in ("messages", "input", "contents"))) or (
         isinstance(value, dict) and isinstance(value.get("prompt"), str) and bool({"model", "temperature", "max_tokens"} & value.keys())
     )
