@@ -166,6 +166,9 @@ def body(value: Any, reading: Reading) -> Body:
         return Body()
     if isinstance(value, dict | list):
         return _of(value, reading)
+    if not isinstance(value, str | bytes | msgspec.Raw):
+        reading.note("body", WRONG_TYPE)
+        return Body()
     raw = value.encode("utf-8", "replace") if isinstance(value, str) else bytes(value)
     raw = raw.strip()
     if raw in _NOTHING:

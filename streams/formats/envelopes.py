@@ -66,7 +66,7 @@ _LINE = re.compile(
 
 def bare(record: bytes) -> bytes:
     """A line without the time, host or stream that was written before its JSON, and without a byte-order mark."""
-    if record[:1] in b"{[":
+    if record[:1] == b"{":
         return record
     if record[:3] == b"\xef\xbb\xbf":
         record = record[3:]

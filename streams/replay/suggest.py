@@ -42,7 +42,7 @@ def suggest(paths: Sequence[Path | str]) -> str:
     if "account_id" not in chosen and "source_ip" in chosen:
         chosen["account_id"] = [(sure / 2, each) for sure, each in chosen["source_ip"]]
     fields = {name: [_written(each.path) for _, each in found] for name, found in chosen.items()}
-    constants = {} if {"model", "body", "response"} & fields.keys() else {"model": "unknown"}
+    constants = {} if "model" in fields else {"model": "unknown"}
     skip = _skips(seen)
     table: dict[str, Any] = {
         "fields": {name: value if len(value) > 1 else value[0] for name, value in fields.items()},

@@ -32,15 +32,12 @@ def shape(start: bytes, name: str) -> Callable[[Iterator[bytes]], Iterator[list[
 
 
 def _whole(line: bytes) -> bool:
-    """Whether a line is JSON as far as its own braces go.
-
-    Broken lines of JSON Lines are too long to be the first of an object that was spread out.
-    """
+    """Whether the first line is a record of its own, sound or broken, and not the beginning of one that is spread over lines."""
     try:
         msgspec.json.decode(line)
         return True
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return len(line.strip()) > 40
+        return not line.rstrip().endswith((b"{", b"[", b","))
 
 
 def _is_table(text: bytes) -> bool:
