@@ -16,6 +16,7 @@ import numpy.typing as npt
 from msgspec.structs import astuple
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
 from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
+from siphonwatch.detector.request.times import in_seconds
 
 Array = npt.NDArray[Any]
 
@@ -167,7 +168,8 @@ def _seconds(values: Sequence[float | str | None]) -> Array:
         column = np.array(values, dtype=np.float64)  # None becomes NaN
     except ValueError:
         column = np.array([_second(value) for value in values], dtype=np.float64)
-    return np.clip(np.nan_to_num(column), 0, 2**32 - 1).astype(np.int64)
+    seconds: Array = np.clip(in_seconds(np.nan_to_num(column)), 0, 2**32 - 1).astype(np.int64)
+    return seconds
 
 
 def _second(value: float | str | None) -> float:

@@ -45,12 +45,18 @@ def all_epoch_ms(timestamps: Sequence[float | str]) -> npt.NDArray[Any]:
     stamps = np.array(timestamps, dtype=np.float64)
     if not bool(np.isfinite(stamps).all()):
         raise ValueError("a timestamp is not finite")
-    milliseconds: npt.NDArray[Any] = stamps * 1000.0
-    if len(stamps) and stamps.max() > LATEST / 1e3:
-        for unit in UNITS[1:]:
-            milliseconds = np.where((stamps * unit >= EARLIEST) & (stamps * unit <= LATEST), stamps * unit, milliseconds)
-    rounded: npt.NDArray[Any] = np.rint(milliseconds)
+    rounded: npt.NDArray[Any] = np.rint(in_seconds(stamps) * 1000.0)
     return rounded
+
+
+def in_seconds(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Numbers of any unit in seconds; those that are no time in any stay as they are."""
+    if not bool((numbers > LATEST / 1e3).any()):
+        return numbers
+    for unit in UNITS[1:]:
+        milliseconds = numbers * unit
+        numbers = np.where((milliseconds >= EARLIEST) & (milliseconds <= LATEST), milliseconds / 1e3, numbers)
+    return numbers
 
 
 def _scaled(number: float) -> float:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 from siphonwatch.streams.commands.options import configured
+from siphonwatch.streams.commands.replay import CUT
 from siphonwatch.streams.common.config import Config
-
-CUT = 3  # status where a file was not read to its end
 
 
 @click.command()

@@ -77,6 +77,13 @@ def replayed(result: Replayed, count: int) -> None:
         console.print(f"{result.duplicates:,} second deliveries were not counted again")
     if result.dead:
         console.print("refused: " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(result.dead.items())))
+    if result.skips:
+        console.print("of something else: " + ", ".join(f"{kind} {number:,}" for kind, number in result.skips.most_common(8)))
+    if result.unread:
+        lost = ", ".join(f"{name}'s {field} ({reason}) {number:,}" for (name, field, reason), number in result.unread.most_common(5))
+        console.print(f"not read: {within_markup(lost, 400)}; `siphonwatch check` says more")
+    for trouble in result.troubles[:10]:
+        console.print(f"file {within_markup(trouble.path, 200)}: {within_markup(trouble.what, 200)}")
 
 
 def _accounts_table(engine: Engine, count: int) -> None:
@@ -193,5 +200,7 @@ def _rulings(given: list[Ruling]) -> None:
         said = {True: "harvest", False: "benign", None: "allowed"}[ruling.harvest]
         until = f" for {ruling.days:g} days" if ruling.days else ""
         counts = "from the next judging" if ruling.at is None else day(ruling.at)
-        table.add_row(ruling.id, day(ruling.given), counts, cell(ruling.subject), said + until, cell(ruling.analyst), cell(ruling.note, 400))
+        table.add_row(
+            ruling.id, day(ruling.given), counts, cell(ruling.subject), said + until, cell(ruling.analyst), cell(ruling.note, 400)
+        )  # fmt: skip
     console.print(table)

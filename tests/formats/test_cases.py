@@ -1,4 +1,4 @@
-"""Logs that people have, after public bug reports and specifications: each gives what it should. They lie beside the clone, in shared/cases."""
+"""Logs that people have, after public bug reports and specifications, in shared/cases beside the clone: each gives what it should."""
 
 from __future__ import annotations
 
@@ -194,10 +194,12 @@ def test_26_to_39_other_platforms_by_themselves_and_by_mapping() -> None:
     assert [texts(request) for request in read("26-azure-apim-llm-eventhub.jsonl").requests] == [["Why rain?"]] * 3
     assert texts(read("26-azure-apim-llm-eventhub.jsonl", "26-mapping.toml").requests[0]) == ["Why rain?"]
     for name, mapping in (
-        ("27-langfuse-observations", None), ("27-langfuse-observations", "27-mapping.toml"), ("27-langfuse-observations", "27b-mapping.toml"),
+        ("27-langfuse-observations", None), ("27-langfuse-observations", "27-mapping.toml"), ("27-langfuse-observations",
+        "27b-mapping.toml"),
         ("28-helicone", None), ("28-helicone", "28-mapping.toml"), ("29-databricks-inference-table", None),
         ("29-databricks-inference-table", "29-mapping.toml"), ("30-vertex-bigquery", None), ("30-vertex-bigquery", "30-mapping.toml"),
-        ("34-sglang-json-log", None), ("34-sglang-json-log", "34-mapping.toml"), ("39-portkey-export", None), ("39-portkey-export", "39-mapping.toml"),
+        ("34-sglang-json-log", None), ("34-sglang-json-log", "34-mapping.toml"), ("39-portkey-export", None), ("39-portkey-export",
+        "39-mapping.toml"),
     ):  # fmt: skip
         (one,) = read(f"{name}.jsonl", mapping).requests
         assert texts(one)[-1] in ("Why do cats purr?", "Why rain?"), name
@@ -219,7 +221,8 @@ def test_35_and_36_an_odd_field_costs_itself() -> None:
     assert (found.requests[1].parameters.temperature, found.requests[11].parameters.max_tokens) == (0.7, 100)
     shapes = read("36-body-message-shapes.jsonl").requests
     assert [texts(request)[:1] for request in shapes] == [
-        ["plain string part"], ["dict content"], ["assistants text"], ["null role"], ["ok q"], ["look"], [], ["who am I"], ["upper"], ["gemini"],
+        ["plain string part"], ["dict content"], ["assistants text"], ["null role"], ["ok q"], ["look"], [], ["who am I"], ["upper"],
+        ["gemini"],
         ["just a string"], ["first real question"],
     ]  # fmt: skip
 
@@ -229,7 +232,8 @@ def test_35_and_36_an_odd_field_costs_itself() -> None:
     [
         ("40-bom.jsonl", 6), ("40b-utf16.jsonl", 6), ("41-crlf.jsonl", 6), ("41b-cr.jsonl", 6), ("42-multimember.jsonl.gz", 6),
         ("42c-trailing-garbage.jsonl.gz", 6), ("43-frames.jsonl.zst", 6), ("43c-plain-named-gz.jsonl.gz", 6), ("44-pretty-array.jsonl", 6),
-        ("44b-array-one-line.jsonl", 6), ("44c-pretty-objects.jsonl", 6), ("45-table.csv", 1), ("54-day-files", 1200), ("52-weekend-gap.jsonl", 80),
+        ("44b-array-one-line.jsonl", 6), ("44c-pretty-objects.jsonl", 6), ("45-table.csv", 1), ("54-day-files", 1200),
+        ("52-weekend-gap.jsonl", 80),
         ("53-sorted-20-days.jsonl.gz", 1200), ("53b-newest-first-20-days.jsonl.gz", 1200),
     ],
 )  # fmt: skip
@@ -341,8 +345,8 @@ def _status(path: Path) -> int:
 
 def recipe(tmp_path: Path, change: Any) -> list[dict[str, Any]]:
     """Simulated traffic with a change to what the harvesters send."""
-    from siphonwatch.streams.demo.traffic import encode
     from siphonwatch.detector.simulate import World, simulate
+    from siphonwatch.streams.demo.traffic import encode
 
     traffic = simulate(World(accounts=60, days=0.5, prevalence=0.1, seed=5, start=1_790_000_000.0))
     made = []

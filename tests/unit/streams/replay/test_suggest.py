@@ -14,12 +14,17 @@ from siphonwatch.streams.replay.suggest import suggest
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Why rain?"}], "max_tokens": 10}
 ANSWER = {"usage": {"prompt_tokens": 4, "completion_tokens": 9}, "choices": [{"finish_reason": "stop", "message": {"content": "because"}}]}
 LOGS: dict[str, Any] = {
-    "nested": lambda at: {"when": f"2026-09-21T14:13:{at:02d}Z", "who": {"tenant": f"t-{at % 3}"}, "net": {"ip": "203.0.113.9"}, "req": BODY, "res": ANSWER},
-    "strings": lambda at: {"ts": 1_790_000_000_000 + at, "api_key_id": f"k{at % 3}", "request": json.dumps(BODY), "response": json.dumps(ANSWER), "code": "200"},
-    "turns": lambda at: {"created": 1_790_000_000 + at, "customer": at % 3, "engine": "m", "conversation": BODY["messages"], "tokens_in": "4", "tokens_out": "9"},
-    "text": lambda at: {"time": "21/Sep/2026:14:13:20 +0000", "user": f"u{at % 3}", "question": "Why rain?", "answer": "because", "tokens": {"input_tokens": 4, "output_tokens": 9}},
+    "nested": lambda at: {"when": f"2026-09-21T14:13:{at:02d}Z", "who": {"tenant": f"t-{at % 3}"}, "net": {"ip": "203.0.113.9"},
+    "req": BODY, "res": ANSWER},
+    "strings": lambda at: {"ts": 1_790_000_000_000 + at, "api_key_id": f"k{at % 3}", "request": json.dumps(BODY),
+    "response": json.dumps(ANSWER), "code": "200"},
+    "turns": lambda at: {"created": 1_790_000_000 + at, "customer": at % 3, "engine": "m", "conversation": BODY["messages"],
+    "tokens_in": "4", "tokens_out": "9"},
+    "text": lambda at: {"time": "21/Sep/2026:14:13:20 +0000", "user": f"u{at % 3}", "question": "Why rain?", "answer": "because",
+    "tokens": {"input_tokens": 4, "output_tokens": 9}},
     "batch": lambda at: {"batch": 1, "calls": [{"at": "2026-09-21 14:13:20 UTC", "account": f"a{at % 3}", "in": BODY, "out": ANSWER}]},
-    "dotted": lambda at: {"event.time": 1_790_000_000 + at, "user.id": f"u{at % 3}", "http.request.body": BODY, "http.response.body": ANSWER},
+    "dotted": lambda at: {"event.time": 1_790_000_000 + at, "user.id": f"u{at % 3}", "http.request.body": BODY,
+    "http.response.body": ANSWER},
 }  # fmt: skip
 
 

@@ -116,9 +116,11 @@ def test_parquet_of_every_time_unit_and_type(tmp_path: Path, unit: str, zone: st
     stamp = datetime.datetime(2026, 9, 21, 14, 13, 20, tzinfo=datetime.UTC)
     times = pa.array([stamp], pa.timestamp("us", "UTC")).cast(pa.timestamp(unit, "UTC")).cast(pa.timestamp(unit, zone))
     table = pa.table({
-        "request_id": pa.array([decimal.Decimal("7")]), "timestamp": times, "account_id": pa.array(["a"]).dictionary_encode(), "model": ["m"],
+        "request_id": pa.array([decimal.Decimal("7")]), "timestamp": times, "account_id": pa.array(["a"]).dictionary_encode(),
+        "model": ["m"],
         "messages": [[{"role": "user", "content": [{"type": "text", "text": "why"}], "tool_calls": None}]], "nested": [{"at": [stamp]}],
-        "usage": [{"prompt_tokens": float("nan"), "completion_tokens": 9.0}], "map": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string())),
+        "usage": [{"prompt_tokens": float("nan"), "completion_tokens": 9.0}], "map": pa.array([[("k", "v")]], pa.map_(pa.string(),
+        pa.string())),
         "raw": [b"\xff\x00"], "day": [datetime.date(2026, 9, 21)],
     })  # fmt: skip
     pq.write_table(table, tmp_path / "log.parquet")
