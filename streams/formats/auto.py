@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from siphonwatch.detector.request.request import Request
 from siphonwatch.streams.formats import envelopes, hints
 from siphonwatch.streams.formats.base import Decoded, Format, Found, Refused, Skip, decode_one, refusal
 from siphonwatch.streams.formats.lenient import Reading, loads
 from siphonwatch.streams.formats.native import all_at_once
+
+OURS = frozenset(Request.__struct_fields__)  # a record of nothing else is meant to be ours
+NEEDED = frozenset({"request_id", "account_id", "timestamp"})  # and so is one that lacks only one of these
 
 _top = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list = msgspec.json.Decoder(list[msgspec.Raw])
@@ -69,9 +73,7 @@ class RecognisingDecoder:
             yield from self._each(inner, reading, depth)
         elif self._fallback is not None:
             yield from self._as(self._fallback, record, reading)
-        elif self._native is not None and (
-            ({"request_id", "account_id"} & top.keys() and "timestamp" in top) or not top or {"request_id", "account_id"} <= top.keys()
-        ):
+        elif self._native is not None and (top.keys() <= OURS or len(NEEDED & top.keys()) == len(NEEDED) - 1):
             yield from self._as(self._native, record, reading)  # its message says which field is missing
         else:
             hint = hints.of(top)

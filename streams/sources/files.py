@@ -71,6 +71,8 @@ def find(paths: Sequence[Path | str], troubles: Troubles | None = None) -> list[
                     found.append(each)
         elif not path.exists():
             raise UsageError(f"{path} does not exist: give log files or folders")
+        elif BESIDE.search(path.name):
+            raise UsageError(f"{path} is no log by its name: give log files or folders")
         else:
             found.append(path)
     if not found:
