@@ -6,6 +6,7 @@ The worker, a replay and a check of a log read by this; they differ only in wher
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from siphonwatch.detector.sketch.panes import Added
 from siphonwatch.streams.common.coverage import ENOUGH, Coverage
 from siphonwatch.streams.common.deadletters import DeadLetter, letters
 from siphonwatch.streams.formats.base import Decoded, Decoder
+from siphonwatch.streams.formats.lenient import Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Taken:
     letters: list[DeadLetter]
     records: int
     requests: int  # counted for the first time
-    skipped: int  # of something else than a request to a model
+    skips: Counter[str]  # what else than a request to a model there was
+    unread: Unread  # what was lost of records that were counted, by (format, field, reason)
     decoding: float  # seconds
     folding: float
 
@@ -54,4 +57,4 @@ class Intake:
         folded_at = time.perf_counter()
         refused = letters(decoded, added, records, places, source, partition)
         counted = len(decoded.requests) - added.duplicates - len(added.strays)
-        return Taken(added, refused, len(records), counted, decoded.skipped, decoded_at - started, folded_at - decoded_at)
+        return Taken(added, refused, len(records), counted, decoded.skips, decoded.unread, decoded_at - started, folded_at - decoded_at)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from msgspec.structs import astuple
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
 from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
+from siphonwatch.detector.request.times import in_seconds
 
 Array = npt.NDArray[Any]
 
@@ -83,22 +84,6 @@ class RequestBatch:
             self, text=fingerprint([""] * len(self)), follow_up=none, system=nothing,
             question=nothing, question_before=nothing, answer=nothing, answer_before=nothing,
         )  # fmt: skip
-
-
-def all_epoch_ms(timestamps: Sequence[float | str]) -> Array:
-    """:func:`epoch_ms` of many at once, all numbers or all strings; ``ValueError`` or ``TypeError`` where any is no time."""
-    if timestamps and isinstance(timestamps[0], str):
-        if not all(isinstance(stamp, str) and stamp[:1].isdigit() for stamp in timestamps):
-            raise ValueError("not every timestamp begins with a year")
-        import pandas as pd
-
-        nanoseconds: Array = pd.to_datetime(list(timestamps), utc=True, format="ISO8601").as_unit("ns").asi8
-        return nanoseconds // 1_000_000
-    stamps = np.array(timestamps, dtype=np.float64)
-    if not bool(np.isfinite(stamps).all()):
-        raise ValueError("a timestamp is not finite")
-    milliseconds: Array = np.rint(stamps * 1000.0)
-    return milliseconds
 
 
 def _content(content: str | list[Part] | None) -> str:
@@ -183,7 +168,8 @@ def _seconds(values: Sequence[float | str | None]) -> Array:
         column = np.array(values, dtype=np.float64)  # None becomes NaN
     except ValueError:
         column = np.array([_second(value) for value in values], dtype=np.float64)
-    return np.clip(np.nan_to_num(column), 0, 2**32 - 1).astype(np.int64)
+    seconds: Array = np.clip(in_seconds(np.nan_to_num(column)), 0, 2**32 - 1).astype(np.int64)
+    return seconds
 
 
 def _second(value: float | str | None) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
+from siphonwatch.detector.request.times import epoch_ms
+
+__all__ = ["ABSENT", "Message", "Parameters", "Part", "Request", "Usage", "epoch_ms"]
 
 ABSENT = msgspec.Raw(b"")  # a raw field that the record does not carry
 
@@ -74,15 +75,4 @@ class Request(msgspec.Struct, gc=False):
     status: int = 200
     finish_reason: str | None = None
     latency_ms: float | None = None
-    response: str | None = None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def epoch_ms(timestamp: float | str) -> int:
-    """Event time in milliseconds since the epoch; ``ValueError`` where it is no time at all."""
-    if not isinstance(timestamp, str):
-        return round(timestamp * 1000)
-    stamp = datetime.fromisoformat(timestamp)
-    return ((stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)) - _EPOCH) // timedelta(milliseconds=1)
+    response: str | None = None  # the answer's text, where the log has it; never stored

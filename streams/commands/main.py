@@ -17,6 +17,7 @@ SERVICES = {"run", "sidecar", "demo"}  # end with 0 when they are told to; the o
 COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what it does)
     "demo": ("demo", "Run the live pipeline with embedded parts: a Redis-protocol server and the simulator."),
     "check": ("check", "Say how a log would be read: what is recognised, refused and missing. Judges nobody."),
+    "formats": ("formats", "List the log formats that are read, who the account is in each, and what each can never know."),
     "replay": ("replay", "Run old logs through the same detector: the same records give the same bytes out."),
     "run": ("run", "Watch a live log: one worker of a group; start as many as the topic has partitions."),
     "sidecar": ("sidecar", "Answer a gateway whether a request may go on."),

@@ -12,29 +12,36 @@ from siphonwatch.streams.commands.options import configured
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.deadletters import DeadLetter
 
+CUT = 3  # status where a file was not read to its end
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=PATH)
+@click.argument("paths", nargs=-1, required=True, type=str)
 @click.option("--accounts", type=PATH, help="write one row an account to this CSV file")
 @click.option("--findings", type=PATH, help="write every change of a verdict to this JSON Lines file")
 @click.option("--dead-letters", type=PATH, help="write refused records' places and reasons to this file")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
-@configured("format", "mapping", "tick_seconds")
+@configured("format", "mapping", "account_fields", "tick_seconds")
 def replay(
-    settings: Config, paths: tuple[Path, ...], accounts: Path | None, findings: Path | None, dead_letters: Path | None, top: int
+    settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, dead_letters: Path | None, top: int
 ) -> None:
-    """Run old logs through the same detector: log files, or folders of them."""
+    """Run old logs through the same detector: log files, folders of them, or (with the extra ``remote``) addresses in a bucket.
+
+    Ends with 3 where a file broke off: what is whole of it was read.
+    """
     from siphonwatch.detector.judging.engine import Engine
     from siphonwatch.streams.commands import tables
     from siphonwatch.streams.common import prior
     from siphonwatch.streams.formats import configured_decoder
     from siphonwatch.streams.replay import outcome
+    from siphonwatch.streams.replay.order import in_time
     from siphonwatch.streams.replay.run import replay as run
     from siphonwatch.streams.sources import files
 
-    found = files.find(list(paths))
+    troubles: files.Troubles = []
+    reads = configured_decoder(settings)
+    found = in_time(files.find(paths, troubles), reads)
     # records live as long as their batch: the collector would walk over them again and again for nothing
     gc.disable()
     with ExitStack() as stack:
@@ -45,9 +52,12 @@ def replay(
                 letters.write(msgspec.json.encode(letter).decode() + "\n")
 
         on_progress = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
-        result = run(found, Engine(prior.load(), settings.detection()), configured_decoder(settings), on_progress, on_dead)
+        result = run(found, Engine(prior.load(), settings.detection()), reads, on_progress, on_dead)
+    result.troubles[:0] = troubles
     if accounts:
         outcome.write_accounts(result.engine, accounts)
     if findings:
         outcome.write_findings(result.findings, findings)
     tables.replayed(result, top)
+    if any(trouble.lost for trouble in result.troubles):
+        raise SystemExit(CUT)

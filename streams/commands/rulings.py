@@ -6,6 +6,7 @@ import click
 from siphonwatch.streams.commands.options import STORE, configured
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.printable import printable
 
 NOTE = click.option("--note", default="", help="why")
 
@@ -21,7 +22,7 @@ def rule(settings: Config, subject: str, ruling: str, note: str, analyst: str) -
     from siphonwatch.streams.desk import open_desk
 
     made = open_desk(settings).rule(subject, ruling == "harvest", analyst, note, None)
-    click.echo(f"{made.id}: {subject} is {ruling}; take it back with `siphonwatch rulings undo {made.id}`")
+    click.echo(f"{made.id}: {printable(subject)} is {ruling}; take it back with `siphonwatch rulings undo {made.id}`")
 
 
 @click.command()
@@ -35,7 +36,7 @@ def allow(settings: Config, subject: str, days: float, owner: str, note: str) ->
     from siphonwatch.streams.desk import open_desk
 
     made = open_desk(settings).rule(subject, None, owner, note, days)
-    click.echo(f"{made.id}: {subject} is allowed for {days:g} days; take it back with `siphonwatch rulings undo {made.id}`")
+    click.echo(f"{made.id}: {printable(subject)} is allowed for {days:g} days; take it back with `siphonwatch rulings undo {made.id}`")
 
 
 @click.group()

@@ -12,15 +12,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
+from rich.text import Text
 from siphonwatch.detector.judging.accounts import Facts
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts.campaign import TRAIT_WORDS, Campaign, tie_words
 from siphonwatch.detector.verdicts.limits import SIGNS
+from siphonwatch.streams.common.printable import cell, printable, within_markup
 from siphonwatch.streams.common.times import day, rfc3339
 from siphonwatch.streams.desk.desk import AccountReport
 from siphonwatch.streams.replay import outcome
-from siphonwatch.streams.replay.check import Checked
 from siphonwatch.streams.replay.run import Progress as ReplayProgress
 from siphonwatch.streams.replay.run import Replayed
 
@@ -76,6 +77,13 @@ def replayed(result: Replayed, count: int) -> None:
         console.print(f"{result.duplicates:,} second deliveries were not counted again")
     if result.dead:
         console.print("refused: " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(result.dead.items())))
+    if result.skips:
+        console.print("of something else: " + ", ".join(f"{kind} {number:,}" for kind, number in result.skips.most_common(8)))
+    if result.unread:
+        lost = ", ".join(f"{name}'s {field} ({reason}) {number:,}" for (name, field, reason), number in result.unread.most_common(5))
+        console.print(f"not read: {within_markup(lost, 400)}; `siphonwatch check` says more")
+    for trouble in result.troubles[:10]:
+        console.print(f"file {within_markup(trouble.path, 200)}: {within_markup(trouble.what, 200)}")
 
 
 def _accounts_table(engine: Engine, count: int) -> None:
@@ -98,16 +106,16 @@ def _accounts_table(engine: Engine, count: int) -> None:
     console.print(table)
 
 
-def _standing(known: Facts) -> tuple[str, str, str, str]:
+def _standing(known: Facts) -> tuple[Text, str, str, str]:
     """Account, level, score and the time of the flag, as tables show them."""
-    return known.account_id, _level(known.level), f"{known.score:.3f}", rfc3339(known.flagged_at)[:16].replace("T", " ")
+    return cell(known.account_id), _level(known.level), f"{known.score:.3f}", rfc3339(known.flagged_at)[:16].replace("T", " ")
 
 
 def account(report: AccountReport, rulings: list[Ruling]) -> None:
     """One account beside the population."""
     known = report.facts
     allowed = "  on the allow list" if known.allowed else ""
-    console.print(f"[bold]{known.account_id}[/]  {_level(known.level)}  score {known.score:.3f}{allowed}")
+    console.print(f"[bold]{within_markup(known.account_id)}[/]  {_level(known.level)}  score {known.score:.3f}{allowed}")
     flagged = f"flagged {rfc3339(known.flagged_at)}" if known.flagged_at else "never flagged"
     group = f"; member of {known.campaign}" if known.campaign else ""
     console.print(f"{known.requests:,} requests, {known.tokens_out:,} tokens of answers; {flagged}{group}")
@@ -175,7 +183,7 @@ def campaign(one: Campaign) -> None:
         count, peak = one.limit_counts[sign], one.limit_peaks[sign]
         console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")
     console.print("\n[bold]members[/]")
-    console.print("  " + "  ".join(one.members), soft_wrap=True)
+    console.print("  " + "  ".join(map(printable, one.members)), soft_wrap=True, markup=False)
 
 
 def rulings(given: list[Ruling]) -> None:
@@ -192,23 +200,7 @@ def _rulings(given: list[Ruling]) -> None:
         said = {True: "harvest", False: "benign", None: "allowed"}[ruling.harvest]
         until = f" for {ruling.days:g} days" if ruling.days else ""
         counts = "from the next judging" if ruling.at is None else day(ruling.at)
-        table.add_row(ruling.id, day(ruling.given), counts, ruling.subject, said + until, ruling.analyst, ruling.note)
+        table.add_row(
+            ruling.id, day(ruling.given), counts, cell(ruling.subject), said + until, cell(ruling.analyst), cell(ruling.note, 400)
+        )  # fmt: skip
     console.print(table)
-
-
-def checked(found: Checked, never: tuple[str, ...]) -> None:
-    """How a log is read."""
-    console.print(
-        f"{found.records:,} records: [bold]{found.requests:,} requests[/] of {len(found.accounts):,} accounts, "
-        f"{found.skipped:,} of something else, {sum(map(len, found.refused.values())):,} refused"
-    )
-    for (reason, detail), places in sorted(found.refused.items(), key=lambda pair: -len(pair[1]))[:10]:
-        console.print(f"  [red]{reason}[/] {len(places):,} times, first record {places[0]}: {detail}", markup=True)
-    if found.requests:
-        console.print("models    " + ", ".join(f"{model} {count:,}" for model, count in found.models.most_common(8)))
-        console.print("statuses  " + ", ".join(f"{status} {count:,}" for status, count in found.statuses.most_common(8)))
-        missing, off = found.coverage.not_logged, found.coverage.features_off
-        console.print("missing   " + (", ".join(missing) if missing else "nothing"))
-        console.print("off       " + (f"{len(off)} features: {', '.join(off)}" if off else "no feature"))
-    if never:
-        console.print("this format never holds " + ", ".join(never))

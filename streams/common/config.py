@@ -39,6 +39,7 @@ class Config(BaseSettings):
     store: str = Field("redis://127.0.0.1:6379/0", description="where states live: redis://, rediss://, unix:// or memory://")
     format: str = Field("auto", description="log format of the records; auto recognises each by itself")
     mapping: Path | None = Field(None, description="TOML file that says where any other JSON log holds what")
+    account_fields: str = Field("", description="keys of custom metadata that name the account, comma separated, before the usual ones")
     privacy_account_key: SecretStr = Field(SecretStr(""), description="secret that account ids are hashed with at the door; empty for none")
     group: str = Field("siphonwatch", description="Kafka consumer group; its members share the partitions")
     prefix: str = Field("siphonwatch", description="first part of every Redis key")

@@ -1,7 +1,8 @@
-"""What the log holds at all: which fields no record ever had, and so which features are off."""
+"""What the log holds: in what share of requests each field stands, which no record ever had, and so which features are off."""
 
 from __future__ import annotations
 
+import numpy as np
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.scoring.features import FEATURES
 
@@ -17,30 +18,36 @@ class Coverage:
 
     def __init__(self, enough: int = ENOUGH) -> None:
         self.requests, self._enough = 0, enough
-        self._met: set[str] = set()
+        self._met = dict.fromkeys(self.FIELDS, 0)
 
     def look(self, batch: RequestBatch) -> None:
         """Note what a batch holds."""
-        if not len(batch) or len(self._met) == len(self.FIELDS):
+        if not len(batch):
             return
         self.requests += len(batch)
         found = {
-            "text": batch.text.prompt.any(),
-            "tokens": batch.tokens_out.any(),
-            "parameters": (batch.max_tokens > 0).any() or (batch.temperature == batch.temperature).any(),
-            "source_ip": batch.address.any(),
-            "user_agent": batch.agent.any(),
-            "payment_fingerprint": batch.payment.any(),
-            "account_created_at": batch.created.any(),
-            "rate_limit": batch.rpm.any() or batch.tpm.any(),
-            "end_user_id": batch.end_user.any(),
+            "text": batch.text.prompt != 0,
+            "tokens": batch.tokens_out != 0,
+            "parameters": (batch.max_tokens > 0) | (batch.temperature == batch.temperature),
+            "source_ip": batch.address != 0,
+            "user_agent": batch.agent != 0,
+            "payment_fingerprint": batch.payment != 0,
+            "account_created_at": batch.created != 0,
+            "rate_limit": (batch.rpm != 0) | (batch.tpm != 0),
+            "end_user_id": batch.end_user != 0,
         }
-        self._met |= {name for name, there in found.items() if there}
+        for name, there in found.items():
+            self._met[name] += int(np.count_nonzero(there))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Field -> share of requests that had it."""
+        return {name: count / max(self.requests, 1) for name, count in self._met.items()}
 
     @property
     def not_logged(self) -> list[str]:
         """Fields that no record had, once there were enough to say so."""
-        return [name for name in self.FIELDS if name not in self._met] if self.requests >= self._enough else []
+        return [name for name in self.FIELDS if not self._met[name]] if self.requests >= self._enough else []
 
     @property
     def features_off(self) -> list[str]:

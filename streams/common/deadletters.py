@@ -18,17 +18,18 @@ class DeadLetter(msgspec.Struct, frozen=True):
     partition: int | None
     offset: int  # Kafka offset, or number of the record within its file
     bytes: int  # how long the record was
+    count: int = 1  # how many requests of the record were refused for this reason
 
 
 def letters(
     decoded: Decoded, added: Added, records: Sequence[bytes], offsets: Sequence[int], source: str, partition: int | None
 ) -> list[DeadLetter]:
     """The records of one batch that the decoder refused, or whose time the panes refused, in their order."""
-    refused = [(dead.position, dead.reason, dead.detail) for dead in decoded.dead]
+    refused = [(dead.position, dead.reason, dead.detail, dead.count) for dead in decoded.dead]
     refused += [
-        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it") for at in added.strays.tolist()
+        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it", 1) for at in added.strays.tolist()
     ]
     return [
-        DeadLetter(reason, detail, source, partition, offsets[position], len(records[position]))
-        for position, reason, detail in sorted(refused)
+        DeadLetter(reason, detail, source, partition, offsets[position], len(records[position]), count)
+        for position, reason, detail, count in sorted(refused)
     ]

@@ -1,31 +1,13 @@
-"""The shipped prior, as a file beside the detector, and the examples that it is made of."""
+"""The shipped prior, as a file beside the detector."""
 
 from __future__ import annotations
 
 from importlib import resources
-from pathlib import Path
 
 import msgspec
 from siphonwatch.detector.scoring.model import Prior
-
-SEEDS = range(12)  # worlds of the simulator: one hand more
 
 
 def load() -> Prior:
     """The prior that ships with this version."""
     return msgspec.json.decode(resources.files("siphonwatch.detector.scoring").joinpath("prior.json").read_bytes(), type=Prior)
-
-
-def make(path: Path) -> Prior:
-    """Simulate, fit, and write the prior to ``path``; the same bytes each time."""
-    from siphonwatch.detector.learning import fit
-    from siphonwatch.detector.learning.examples import Examples, of_worlds
-
-    folder = resources.files("siphonwatch.detector.learning").joinpath("hands")
-    hands = {
-        file.name.removesuffix(".npz"): Examples.from_bytes(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".npz")
-    }
-    hands["simulator"] = of_worlds(SEEDS)
-    made = fit.prior(dict(sorted(hands.items())), "siphonwatch prior detector/scoring/prior.json")
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
-    return made

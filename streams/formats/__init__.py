@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
-from siphonwatch.streams.formats import apisix, azure, bedrock, cloudflare, envoy, kong, litellm, native, nginx, otel
-from siphonwatch.streams.formats.auto import AutoDecoder
+from siphonwatch.streams.formats import (
+    apisix,
+    azure,
+    bedrock,
+    cloudflare,
+    databricks,
+    envoy,
+    helicone,
+    kong,
+    langfuse,
+    litellm,
+    native,
+    nginx,
+    openai,
+    openrouter,
+    otel,
+    portkey,
+    sglang,
+    vertex,
+)  # fmt: skip
+from siphonwatch.streams.formats.auto import RecognisingDecoder
 from siphonwatch.streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
+from siphonwatch.streams.formats.lenient import Reading
 from siphonwatch.streams.formats.mapping import load, reader
 from siphonwatch.streams.formats.privacy import Pseudonyms
 
 # the order in which a record is recognised: the one with the most telling marks first
 FORMATS: dict[str, Format] = {
-    each.FORMAT.name: each.FORMAT for each in (native, litellm, otel, bedrock, kong, apisix, cloudflare, azure, nginx, envoy)
+    each.FORMAT.name: each.FORMAT
+    for each in (
+        native,
+        litellm,
+        otel,
+        bedrock,
+        kong,
+        apisix,
+        cloudflare,
+        azure,
+        nginx,
+        envoy,
+        vertex,
+        databricks,
+        helicone,
+        portkey,
+        langfuse,
+        openrouter,
+        openai,
+        sglang,
+    )
 }
 
 
@@ -24,21 +65,21 @@ def known() -> dict[str, Format]:
     return FORMATS | {name: point.load() for name, point in plugins.added("formats").items() if name not in FORMATS}
 
 
-def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> Decoder:
+def decoder(name: str, mapping: Path | None = None, account_key: str = "", account_fields: Sequence[str] = ()) -> Decoder:
     """The decoder called ``name``, or of a ``mapping`` file; account ids are hashed where there is an ``account_key``.
 
-    ``UsageError`` lists the known ones.
+    ``account_fields`` are names in custom metadata that hold the account. ``UsageError`` lists the known formats.
     """
     made: Decoder
     formats = known()
+    reading = Reading(name, account_fields=tuple(account_fields))
     if mapping is not None:
-        made = RecordDecoder(reader(load(mapping)))
+        reading.format = "mapping"
+        made = RecordDecoder(reader(load(mapping)), reading)
     elif name == "auto":
-        made = AutoDecoder(list(formats.values()))
-    elif name == "native":
-        made = native.NativeDecoder()
+        made = RecognisingDecoder(list(formats.values()), reading)
     elif name in formats:
-        made = RecordDecoder(formats[name].read)
+        made = RecognisingDecoder([formats[name]], reading, fallback=formats[name])
     else:
         raise UsageError(f"--format {name} is not known; known are: auto, {', '.join(formats)}; for any other log write a --mapping file")
     return Pseudonyms(made, account_key) if account_key else made
@@ -46,7 +87,8 @@ def decoder(name: str, mapping: Path | None = None, account_key: str = "") -> De
 
 def configured_decoder(config: Config) -> Decoder:
     """The decoder that the settings name."""
-    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value())
+    fields = [each.strip() for each in config.account_fields.split(",") if each.strip()]
+    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value(), fields)
 
 
 __all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder", "known"]

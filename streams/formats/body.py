@@ -1,29 +1,51 @@
-"""The request's body, where a gateway logs it: OpenAI's chat, completions and responses, Anthropic's messages, Bedrock's Converse.
+"""The request's body, where a gateway logs it.
 
-A body that cannot be read costs the request its text, not the log its request.
+OpenAI's chat, completions and responses, Anthropic's, Bedrock's families, Gemini's, Cohere's, SGLang's.
+
+What cannot be read of a body costs itself alone, and is counted.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from siphonwatch.detector.request.request import ABSENT, Message, Parameters, Part
+from siphonwatch.detector.request.request import ABSENT, Message, Parameters
+from siphonwatch.streams.formats.lenient import NOT_JSON, WRONG_TYPE, OddError, Reader, Reading, loads
+from siphonwatch.streams.formats.turns import turns_of
 
-REDACTED = ("redacted-by-litellm", "REDACTED", "[REDACTED]")  # what gateways write in place of text that was not to be logged
-
-
-class _Item(msgspec.Struct):
-    """A message of any of the dialects; the items of tool calls carry no role."""
-
-    role: str = "tool"
-    content: str | list[Part] | None = None
+_NOTHING = (b"", b"-", b"null", b'""', b"{}", b"[]")
 
 
-class _Inference(msgspec.Struct):
-    """Bedrock's ``inferenceConfig``."""
+class Limits(msgspec.Struct):
+    """What the dialects nest: Bedrock's ``inferenceConfig``, Gemini's ``generationConfig``, Titan's, SGLang's, Ollama's, TGI's."""
 
-    max_tokens: int | None = msgspec.field(default=None, name="maxTokens")
+    max_tokens: int | None = None
+    max_tokens_converse: int | None = msgspec.field(default=None, name="maxTokens")
+    max_new_tokens: int | None = None
+    max_tokens_titan: int | None = msgspec.field(default=None, name="maxTokenCount")
+    max_tokens_gemini: int | None = msgspec.field(default=None, name="maxOutputTokens")
+    max_tokens_gemini_python: int | None = msgspec.field(default=None, name="max_output_tokens")
+    max_tokens_ollama: int | None = msgspec.field(default=None, name="num_predict")
     temperature: float | None = None
-    top_p: float | None = msgspec.field(default=None, name="topP")
+    top_p: float | None = None
+    top_p_camel: float | None = msgspec.field(default=None, name="topP")
+    n: int | None = None
+    n_gemini: int | None = msgspec.field(default=None, name="candidateCount")
+    seed: int | None = None
+    logprobs: int | bool | None = None
+    logprobs_gemini: bool | None = msgspec.field(default=None, name="responseLogprobs")
+    mime: str | None = msgspec.field(default=None, name="responseMimeType")
+    schema: msgspec.Raw = msgspec.field(default=ABSENT, name="responseSchema")
+    json_schema: msgspec.Raw = ABSENT
+    regex: str | None = None
+
+    @property
+    def length(self) -> int | None:
+        """The limit of an answer's tokens, whatever it is called."""
+        given = (self.max_tokens, self.max_tokens_converse, self.max_new_tokens, self.max_tokens_titan, self.max_tokens_gemini,
+                 self.max_tokens_gemini_python, self.max_tokens_ollama)  # fmt: skip
+        return next((each for each in given if each is not None), None)
 
 
 class _Text(msgspec.Struct):
@@ -34,76 +56,140 @@ class Body(Parameters):
     """What is read of a body: the parameters as OpenAI's chat API names them, and what the other dialects call otherwise."""
 
     model: str | None = None
-    messages: list[_Item] | None = None
-    input: str | list[_Item | str] | None = None
-    prompt: str | list[str] | None = None
-    system: str | list[Part] | None = None
-    instructions: str | None = None
     user: str | None = None
+    messages: Any = None
+    input: Any = None
+    prompt: Any = None
+    system: Any = None
+    instructions: Any = None
+    contents: Any = None  # Gemini
+    system_gemini: Any = msgspec.field(default=None, name="systemInstruction")
+    system_gemini_python: Any = msgspec.field(default=None, name="system_instruction")
+    message: Any = None  # Cohere
+    history: Any = msgspec.field(default=None, name="chat_history")
+    preamble: Any = None
+    titan: Any = msgspec.field(default=None, name="inputText")
+    text: Any = None  # OpenAI's responses: an object; SGLang: the prompt
+    instances: Any = None  # Vertex
+    inputs: Any = None  # TGI
     max_output_tokens: int | None = None
     max_tokens_to_sample: int | None = None
-    text: _Text | None = None
+    max_gen_len: int | None = None
     tool_config: msgspec.Raw = msgspec.field(default=ABSENT, name="toolConfig")
-    inference: _Inference | None = msgspec.field(default=None, name="inferenceConfig")
+    functions: msgspec.Raw = ABSENT
+    samples_cohere: int | None = msgspec.field(default=None, name="num_generations")
+    inference: Limits | None = msgspec.field(default=None, name="inferenceConfig")
+    generation: Limits | None = msgspec.field(default=None, name="generationConfig")
+    generation_snake: Limits | None = msgspec.field(default=None, name="generation_config")
+    titan_limits: Limits | None = msgspec.field(default=None, name="textGenerationConfig")
+    sampling: Limits | None = msgspec.field(default=None, name="sampling_params")
+    options: Limits | None = None
+    inner: Limits | None = msgspec.field(default=None, name="parameters")
+    picture: str | None = msgspec.field(default=None, name="taskType")  # Titan's and Nova's pictures
+    metadata: Any = None
 
     @property
     def parameters(self) -> Parameters:
         """The sampling parameters, whatever the dialect calls them."""
-        inference = self.inference or _Inference()
+        nested = (self.inference, self.generation, self.generation_snake, self.titan_limits, self.sampling, self.options, self.inner)
+        held = next((each for each in nested if each is not None), None) or _NO_LIMITS
         made = Parameters(**{name: getattr(self, name) for name in Parameters.__struct_fields__})
-        made.temperature = made.temperature if made.temperature is not None else inference.temperature
-        made.top_p = made.top_p if made.top_p is not None else inference.top_p
-        made.max_tokens = made.max_tokens or self.max_output_tokens or self.max_tokens_to_sample or inference.max_tokens
-        if not bytes(made.response_format) and self.text:
-            made.response_format = self.text.format
+        made.temperature = made.temperature if made.temperature is not None else held.temperature
+        made.top_p = next((each for each in (made.top_p, held.top_p, held.top_p_camel) if each is not None), None)
+        given = (made.max_tokens, self.max_output_tokens, self.max_tokens_to_sample, self.max_gen_len, held.length)
+        made.max_tokens = next((each for each in given if each is not None), None)
+        made.n = next((each for each in (made.n, self.samples_cohere, held.n, held.n_gemini) if each is not None), None)
+        made.seed = made.seed if made.seed is not None else held.seed
+        made.logprobs = made.logprobs if made.logprobs is not None else held.logprobs if held.logprobs is not None else held.logprobs_gemini
+        if not bytes(made.response_format):
+            if isinstance(self.text, dict) and self.text.get("format"):
+                made.response_format = msgspec.Raw(msgspec.json.encode(self.text["format"]))
+            elif bytes(held.schema) or bytes(held.json_schema) or (held.mime and "json" in held.mime):
+                made.response_format = msgspec.Raw(b'"json"')
         if not bytes(made.tools):
-            made.tools = self.tool_config
+            made.tools = self.tool_config if bytes(self.tool_config) else self.functions
         return made
 
-    @property
-    def turns(self) -> list[Message] | None:
+    def turns(self, reading: Reading) -> list[Message] | None:
         """System prompt and turns; ``None`` where the body holds none, or they were redacted."""
-        turns = [Message("system", text) for text in (self.system, self.instructions) if text]
-        given = self.messages if self.messages is not None else self.input
-        if isinstance(given, str):
-            turns.append(Message("user", given))
-        elif given:
-            turns += [Message("user", item) if isinstance(item, str) else Message(item.role, item.content) for item in given]
-        elif self.prompt:
-            turns.append(Message("user", self.prompt if isinstance(self.prompt, str) else "\n".join(self.prompt)))
-        else:
+        found = []
+        for given in (self.system, self.instructions, self.system_gemini, self.system_gemini_python, self.preamble):
+            found += _system(given, reading)
+        asked = self._asked
+        if asked in (None, "", [], {}):
             return None
-        return None if redacted(turns) else turns
+        turns = turns_of(asked, reading)
+        return [*found, *turns] or None if turns else None
+
+    @property
+    def _asked(self) -> Any:
+        for given in (self.messages, self.input, self.contents):
+            if given not in (None, "", [], {}):
+                return given
+        if self.message not in (None, ""):
+            return [*(self.history if isinstance(self.history, list) else []), {"role": "user", "content": self.message}]
+        if isinstance(self.text, str | list) and self.text:
+            return self.text
+        if isinstance(self.instances, list) and self.instances and isinstance(self.instances[0], dict):
+            first = self.instances[0]
+            return first.get("messages") or first.get("prompt") or first.get("content")
+        return next((each for each in (self.prompt, self.titan, self.inputs) if each not in (None, "")), None)
 
 
-def redacted(turns: list[Message]) -> bool:
-    """Whether the gateway put a placeholder where the text was."""
-    return any(turn.content in REDACTED for turn in turns if isinstance(turn.content, str))
+_NO_LIMITS = Limits()
+_reader = Reader(Body)
 
 
-_body = msgspec.json.Decoder(Body)
+def _system(given: Any, reading: Reading) -> list[Message]:
+    if given in (None, "", [], {}):
+        return []
+    if isinstance(given, str):
+        return [Message("system", turn.content) for turn in turns_of(given, reading, "system")]
+    turns = turns_of(
+        {"role": "system", "content": given}
+        if isinstance(given, list)
+        else {"role": "system", **given}
+        if isinstance(given, dict)
+        else given,
+        reading,
+        "system",
+    )
+    return [Message("system", turn.content) for turn in turns]
 
 
-def body(value: bytes | str | msgspec.Raw | None) -> Body:
-    """A body from its JSON, or from JSON in a JSON string; an empty one where it cannot be read."""
-    try:
-        raw = value.encode() if isinstance(value, str) else bytes(value or b"")
-        if raw[:1] == b'"':
-            raw = msgspec.json.decode(raw, type=str).encode()
-        return _body.decode(raw) if raw else Body()
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return _salvaged(raw)
+def body(value: Any, reading: Reading) -> Body:
+    """A body from its JSON, from JSON in a JSON string, from a list of turns, or from an object.
 
-
-class _Least(msgspec.Struct):
-    model: str | None = None
-    prompt: str | None = None
-
-
-def _salvaged(raw: bytes) -> Body:
-    """What can be had of a body in no dialect we know."""
-    try:
-        least = msgspec.json.decode(raw, type=_Least)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    An empty one where there is none to read, noted.
+    """
+    if value is None:
         return Body()
-    return Body(model=least.model, prompt=least.prompt)
+    if isinstance(value, dict | list):
+        return _of(value, reading)
+    if not isinstance(value, str | bytes | msgspec.Raw):
+        reading.note("body", WRONG_TYPE)
+        return Body()
+    raw = value.encode("utf-8", "replace") if isinstance(value, str) else bytes(value)
+    raw = raw.strip()
+    if raw in _NOTHING:
+        return Body()
+    try:
+        if raw[:1] == b"{":
+            return _reader.read(raw, reading)
+        if raw[:1] in (b"[", b'"'):
+            held = loads(raw, reading)
+            return body(held, reading) if isinstance(held, str) else _of(held, reading)
+    except (OddError, ValueError, RecursionError):
+        pass
+    reading.note("body", NOT_JSON)
+    return Body()
+
+
+def _of(value: Any, reading: Reading) -> Body:
+    if isinstance(value, list):
+        return Body(messages=value)
+    try:
+        return _reader.read(msgspec.json.encode(value), reading)
+    except (OddError, ValueError, RecursionError):
+        reading.note("body", WRONG_TYPE)
+        return Body()

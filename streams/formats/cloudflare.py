@@ -1,22 +1,24 @@
-"""Cloudflare AI Gateway: Logpush of the ``ai_gateway_events`` dataset, and the entries of the gateway's own logs API.
+"""Cloudflare AI Gateway: Logpush of the ``ai_gateway_events`` dataset, and the entries and pages of the gateway's own logs API.
 
 Field names: https://developers.cloudflare.com/ai-gateway/observability/logging/logpush/ and
 https://developers.cloudflare.com/api/resources/ai_gateway/subresources/logs/, read 2026-11-24. Logpush encrypts metadata and bodies;
-decrypt them before they reach Kafka, or go without. The account is custom metadata: ``account_id``, ``user_id`` or ``user``.
-It cannot know addresses, clients, end users or limits; of failures it knows the status alone.
+decrypt them before they reach Kafka, or go without. The account is custom metadata: one of the usual keys, or one named in
+``account_fields``. It cannot know addresses, clients, end users or limits; of failures it knows the status alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
-from siphonwatch.detector.request.request import ABSENT, Request, Usage
-from siphonwatch.streams.formats.base import Format, MissingError, account
+from siphonwatch.detector.request.request import Request, Usage
+from siphonwatch.streams.formats import assemble
+from siphonwatch.streams.formats.answers import answer
+from siphonwatch.streams.formats.base import ACCOUNT_KEYS, Format, Found, Skip, accepted, account, named
 from siphonwatch.streams.formats.body import body
-
-Scalar = str | int | float | bool | None
-ACCOUNT_KEYS = ("account_id", "account", "user_id", "user", "team")
+from siphonwatch.streams.formats.kinds import other
+from siphonwatch.streams.formats.lenient import MissingError, Reader, Reading
 
 
 class _Event(msgspec.Struct):
@@ -25,66 +27,80 @@ class _Event(msgspec.Struct):
     id: str | None = None
     ray: str | None = msgspec.field(default=None, name="RayID")
     created: str | None = msgspec.field(default=None, name="created_at")
-    datetime: str | int | None = msgspec.field(default=None, name="Datetime")
-    timestamp: str | int | None = msgspec.field(default=None, name="Timestamp")
+    datetime: str | float | None = msgspec.field(default=None, name="Datetime")
+    timestamp: str | float | None = msgspec.field(default=None, name="Timestamp")
     model: str | None = None
     model_pushed: str | None = msgspec.field(default=None, name="Model")
+    path: str | None = None
+    endpoint: str | None = msgspec.field(default=None, name="Endpoint")
+    kind: str | None = msgspec.field(default=None, name="model_type")
     gateway: str | None = msgspec.field(default=None, name="Gateway")
     status: int | None = msgspec.field(default=None, name="status_code")
     status_pushed: int | None = msgspec.field(default=None, name="StatusCode")
+    success: bool | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
     tokens_in_pushed: int | None = msgspec.field(default=None, name="TokensIn")
     tokens_out_pushed: int | None = msgspec.field(default=None, name="TokensOut")
     duration: float | None = None
-    metadata: msgspec.Raw = ABSENT
-    metadata_pushed: msgspec.Raw = msgspec.field(default=ABSENT, name="Metadata")
-    request: msgspec.Raw = msgspec.field(default=ABSENT, name="request_body")
-    request_pushed: msgspec.Raw = msgspec.field(default=ABSENT, name="RequestBody")
+    metadata: Any = None
+    metadata_pushed: Any = msgspec.field(default=None, name="Metadata")
+    request: Any = msgspec.field(default=None, name="request_body")
+    request_pushed: Any = msgspec.field(default=None, name="RequestBody")
+    response: Any = msgspec.field(default=None, name="response_body")
+    response_pushed: Any = msgspec.field(default=None, name="ResponseBody")
 
 
-_event = msgspec.json.Decoder(_Event)
+_reader = Reader(_Event)
 
 
-def _metadata(raw: msgspec.Raw) -> dict[str, Scalar]:
+def metadata_of(value: Any) -> dict[str, Any]:
     """Custom metadata: an object, or an object written as a string; nothing where it is encrypted."""
-    value = bytes(raw)
-    try:
-        if value[:1] == b'"':
-            value = msgspec.json.decode(value, type=str).encode()
-        return msgspec.json.decode(value, type=dict[str, Scalar]) if value[:1] == b"{" else {}
-    except msgspec.MsgspecError:
-        return {}
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) and value.get("type") != "encrypted" else {}
 
 
-def read(record: bytes) -> Iterable[Request]:
-    """Every event is one request."""
-    event = _event.decode(record)
-    stamp: str | float | None = event.created or event.datetime or event.timestamp
+def _plain(value: Any) -> Any:
+    """A body, unless it is encrypted."""
+    return None if isinstance(value, dict) and value.get("type") == "encrypted" else value
+
+
+def read(record: bytes, reading: Reading) -> Iterable[Found]:
+    """Every event is one request, unless it went to something else than an answering model."""
+    event = _reader.read(record, reading)
+    said = answer(_plain(event.response or event.response_pushed), reading)
+    if kind := other(event.path or event.endpoint) or said.other:
+        return (Skip(kind),)
+    return (_request(event, said, reading),)
+
+
+def _request(event: _Event, said: Any, reading: Reading) -> Request:
+    stamp = event.created or event.datetime or event.timestamp
     if stamp is None:
-        raise MissingError("the record names no time: created_at, Datetime or Timestamp is needed")
-    if not isinstance(stamp, str):
-        stamp = stamp / 1e9 if stamp > 1e17 else stamp / 1000 if stamp > 1e11 else stamp
-    known = _metadata(event.metadata) or _metadata(event.metadata_pushed)
-    named = [str(known[key]) for key in ACCOUNT_KEYS if known.get(key) not in (None, "")]
-    asked = body(event.request if bytes(event.request) else event.request_pushed)
-    model = event.model or event.model_pushed or asked.model
+        raise MissingError("the record names no time: created_at, or Datetime among Logpush's fields, is needed")
+    names = named(metadata_of(event.metadata) or metadata_of(event.metadata_pushed), ACCOUNT_KEYS, reading)
+    asked = body(_plain(event.request or event.request_pushed), reading)
+    model = event.model or event.model_pushed or asked.model or said.model
     if not model:
         raise MissingError("the record names no model")
     status = event.status if event.status is not None else event.status_pushed
-    yield Request(
-        request_id=event.id or event.ray or f"{event.gateway}:{stamp}:{named[:1]}",
+    return assemble.request(
+        reading,
+        request_id=event.id or event.ray or f"{event.gateway}:{stamp}:{names[:1]}",
         timestamp=stamp,
-        account_id=account(*named),
+        account_id=account(*names, looked_for=accepted(reading)),
         model=model,
-        end_user_id=asked.user,
-        messages=asked.turns,
-        parameters=asked.parameters,
+        body=asked,
+        answer=said,
         usage=Usage(
             event.tokens_in if event.tokens_in is not None else event.tokens_in_pushed,
             event.tokens_out if event.tokens_out is not None else event.tokens_out_pushed,
         ),
-        status=status or 200,
+        status=status or (500 if event.success is False else 200),
         latency_ms=event.duration,
     )
 
@@ -94,5 +110,7 @@ FORMAT = Format(
     read=read,
     marks=lambda top: {"StatusCode", "Gateway"} <= top.keys() or {"tokens_in", "provider", "created_at"} <= top.keys(),
     source="https://developers.cloudflare.com/ai-gateway/observability/logging/logpush/, read 2026-11-24",
-    cannot_know=("source_ip", "user_agent", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "session_id", "finish_reason"),
+    cannot_know=("source_ip", "user_agent", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "session_id"),
+    title="Cloudflare AI Gateway: Logpush, logs API",
+    account="custom metadata (account_id, user_id … or any key of yours)",
 )

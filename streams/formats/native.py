@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
-from siphonwatch.detector.request.columns import all_epoch_ms
-from siphonwatch.detector.request.request import Request
-from siphonwatch.streams.formats.base import EARLIEST, LATEST, NAME_LIMIT, RECORD_LIMIT, Decoded, Format, RecordDecoder
+from siphonwatch.detector.request.request import Message, Part, Request
+from siphonwatch.detector.request.times import EARLIEST, LATEST, all_epoch_ms
+from siphonwatch.streams.formats.base import NAME_LIMIT, RECORD_LIMIT, Decoded, Format
+from siphonwatch.streams.formats.lenient import Reader, Reading
+from siphonwatch.streams.formats.turns import turns_of
 
 _json = msgspec.json.Decoder(Request)
 
 
-def read(record: bytes) -> Iterable[Request]:
+def _message(value: Any, reading: Reading) -> Message:
+    """A turn that is not as the format has it, read as any dialect's."""
+    turns = turns_of([value], reading)
+    if len(turns) == 1:
+        return turns[0]
+    if not turns:
+        return Message("user")  # noted, or nothing but nulls
+    parts: list[Part] = []  # a user's turn that brings tools' results along: the field's type has room for one turn
+    for turn in turns:
+        parts += turn.content if isinstance(turn.content, list) else [Part("text", turn.content)]
+    return Message(turns[-1].role, parts)
+
+
+_reader = Reader(Request, {Message: _message})
+
+
+def read(record: bytes, reading: Reading) -> Iterable[Request]:
     """The one request of a record."""
-    return (_json.decode(record),)
+    return (_reader.read(record, reading),)
 
 
 FORMAT = Format(
@@ -24,16 +44,9 @@ FORMAT = Format(
     marks=lambda top: {"request_id", "account_id", "timestamp"} <= top.keys(),
     source="the README's section on records",
     cannot_know=(),
+    title="the project's own",
+    account="account_id",
 )
-
-
-class NativeDecoder:
-    """Decodes whole batches at once, and record by record only where a batch holds a bad one."""
-
-    def decode(self, records: Sequence[bytes]) -> Decoded:
-        """See :class:`siphonwatch.streams.formats.base.Decoder`."""
-        whole = all_at_once(records)
-        return whole if whole is not None else RecordDecoder(read).decode(records)
 
 
 def all_at_once(records: Sequence[bytes]) -> Decoded | None:
@@ -50,6 +63,7 @@ def all_at_once(records: Sequence[bytes]) -> Decoded | None:
         return None
     if len(times) and not (times.min() >= EARLIEST and times.max() <= LATEST):
         return None
-    if requests and not 0 < min(names := [len(request.account_id) for request in requests]) <= max(names) <= NAME_LIMIT:
+    names = [request.account_id for request in requests]
+    if names and (max(map(len, names)) > NAME_LIMIT or not all(map(str.strip, names))):
         return None
-    return Decoded(requests, times.astype(np.int64).tolist(), list(range(len(requests))), [])
+    return Decoded(requests, times.astype(np.int64).tolist(), list(range(len(requests))), formats=Counter(native=len(requests)))

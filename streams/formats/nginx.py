@@ -12,17 +12,17 @@ from siphonwatch.streams.formats.mapping import checked, reader
 
 MAPPING = checked(
     {
-        "timestamp_unit": "s",
         "constants": {"model": "unknown"},  # a request that was refused before nginx read its body
         "fields": {
             "request_id": "request_id",
-            "timestamp": "msec",
+            "timestamp": ["msec", "time_iso8601", "time_local"],
             "account_id": ["account_id", "remote_user"],
             "model": "model",
             "source_ip": "remote_addr",
             "user_agent": "http_user_agent",
             "status": "status",
             "body": "request_body",
+            "call": ["uri", "request_uri"],
             "prompt_tokens": "prompt_tokens",
             "completion_tokens": "completion_tokens",
         },
@@ -33,7 +33,9 @@ MAPPING = checked(
 FORMAT = Format(
     name="nginx",
     read=reader(MAPPING),
-    marks=lambda top: "msec" in top and "remote_addr" in top,
+    marks=lambda top: "remote_addr" in top and bool({"msec", "time_iso8601", "time_local"} & top.keys()),
     source="https://nginx.org/en/docs/http/ngx_http_log_module.html, read 2026-11-24",
     cannot_know=("end_user_id", "account_created_at", "payment_fingerprint", "rate_limit_rpm", "rate_limit_tpm", "finish_reason"),
+    title="nginx: access log in JSON, by our recipe",
+    account="account_id, else remote_user, address",
 )

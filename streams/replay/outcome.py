@@ -11,6 +11,7 @@ from siphonwatch.detector.judging.accounts import Facts, facts
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.finding import Finding
+from siphonwatch.streams.common.printable import for_csv
 from siphonwatch.streams.common.times import rfc3339
 from siphonwatch.streams.sources import files
 
@@ -35,7 +36,7 @@ def write_accounts(engine: Engine, path: Path) -> None:
     for known in accounts(engine):
         verdict = engine.verdicts.get(known.account_id)
         writer.writerow(
-            {name: "" if (value := getattr(known, name)) is None else value for name in known.__struct_fields__}
+            {name: "" if (value := getattr(known, name)) is None else for_csv(value) for name in known.__struct_fields__}
             | {
                 "score": repr(known.score),
                 "flagged_at": rfc3339(known.flagged_at),

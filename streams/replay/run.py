@@ -11,8 +11,10 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common.deadletters import DeadLetter
 from siphonwatch.streams.formats.base import Decoder
+from siphonwatch.streams.formats.lenient import Unread
 from siphonwatch.streams.intake import Intake, Taken
 from siphonwatch.streams.sources import files
+from siphonwatch.streams.sources.files import Troubles
 
 BATCH = 8192  # records decoded and folded at once: large enough for NumPy, small enough for the processor's cache
 
@@ -33,6 +35,9 @@ class Replayed:
     engine: Engine
     findings: list[Finding] = field(default_factory=list)
     dead: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)  # what else than a request to a model there was
+    unread: Unread = field(default_factory=Counter)  # what was lost of records that were counted
+    troubles: Troubles = field(default_factory=list)  # files that were not read to their end
     records: int = 0
     duplicates: int = 0
 
@@ -40,7 +45,10 @@ class Replayed:
         """Count what became of some records."""
         self.records += taken.records
         self.duplicates += taken.added.duplicates
-        self.dead.update(letter.reason for letter in taken.letters)
+        for letter in taken.letters:
+            self.dead[letter.reason] += letter.count
+        self.skips.update(taken.skips)
+        self.unread.update(taken.unread)
 
 
 def replay(
@@ -51,7 +59,7 @@ def replay(
     """Read the logs in their order through ``engine`` to their end."""
     intake, result, progress, behind = Intake(decoder), Replayed(engine), Progress(), 0
     for path in files.find(paths):
-        for chunk in files.read(path):
+        for chunk in files.read(path, result.troubles):
             for start in range(0, len(chunk.records), BATCH):
                 records, first = chunk.records[start : start + BATCH], chunk.first + start
                 taken = intake.take(records, range(first, first + len(records)), str(path), None, engine.fold)

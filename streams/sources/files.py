@@ -1,22 +1,35 @@
-"""Logs in files: .jsonl, .jsonl.gz, .jsonl.zst and .parquet, alone or in folders, in batches of raw records."""
+"""Logs in files as they lie about: any name, any packing, JSON in any layout, CSV, Parquet.
+
+Alone, in folders, or in a bucket (the extra ``remote``).
+
+What a file is, its first bytes tell. A file that is no log, or breaks off, costs itself: what is whole of it is read, and a
+:class:`Trouble` names it.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import msgspec
-import pyarrow.parquet
-import zstandard
-from isal import igzip_threaded
+import pyarrow
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.sources import columnar, unpack
+from siphonwatch.streams.sources.shapes import lines, shape
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-CHUNK = 8 << 20  # bytes read at a time
+REMOTE = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory|https?):/+")
+COLUMNAR = (b"PAR1", b"ARROW1", b"ORC")
+# files that lie beside logs and are none: the marks of job runners, checksums, and what editors and systems leave
+BESIDE = re.compile(
+    r"(^[._])|(\.(crc|md5|sha1|sha256|sig|asc|tmp|partial|lock|idx|index|swp|bak|py|toml|ya?ml|md|html|pdf|png)$)", re.IGNORECASE
+)
+FOREIGN = {b"PK\x03\x04": "a zip archive: unpack it first", b"Obj\x01": "an Avro file: convert it to JSON or Parquet first",
+           b"SQLite format 3": "a SQLite database: export its table first", b"%PDF": "a PDF"}  # fmt: skip
+SAMPLE = 1 << 16  # bytes that a text's layout is told by
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,78 +42,160 @@ class Chunk:
     read: int  # bytes of the file behind us, as it lies on disk: for the progress bar
 
 
-def find(paths: list[Path]) -> list[Path]:
-    """The log files under ``paths``, folders in the order of names; ``UsageError`` where there are none."""
-    files: list[Path] = []
-    for path in paths:
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A file that was not read to its end, or not at all."""
+
+    path: str
+    what: str
+    lost: bool = True  # whether records may be missing; ``False`` for what is no log
+
+
+Troubles = list[Trouble]
+
+
+def find(paths: Sequence[Path | str], troubles: Troubles | None = None) -> list[Path]:
+    """The log files under ``paths``, folders in the natural order of names (``log-2`` before ``log-10``).
+
+    What lies beside the logs of a folder and is none of them is named in ``troubles``. ``UsageError`` where there are none at all.
+    """
+    found: list[Path] = []
+    for given in paths:
+        path = opened_path(given)
         if path.is_dir():
-            files += sorted(each for each in path.rglob("*") if each.is_file() and each.name.endswith(SUFFIXES))
+            for each in sorted((each for each in path.rglob("*") if each.is_file()), key=natural):
+                if BESIDE.search(each.name):
+                    if troubles is not None:
+                        troubles.append(Trouble(str(each), "no log by its name, left out", lost=False))
+                else:
+                    found.append(each)
         elif not path.exists():
-            raise UsageError(f"{path} does not exist: give log files or folders ({', '.join(SUFFIXES)})")
-        elif not path.name.endswith(SUFFIXES):
-            raise UsageError(f"{path} is no log file this program reads: its name must end in {', '.join(SUFFIXES)}")
+            raise UsageError(f"{path} does not exist: give log files or folders")
+        elif BESIDE.search(path.name):
+            raise UsageError(f"{path} is no log by its name: give log files or folders")
         else:
-            files.append(path)
-    if not files:
-        raise UsageError(f"no log files under {', '.join(map(str, paths))}: names must end in {', '.join(SUFFIXES)}")
-    return files
+            found.append(path)
+    if not found:
+        raise UsageError(f"no log files under {', '.join(map(str, paths))}")
+    return found
 
 
-def read(path: Path) -> Iterator[Chunk]:
-    """The records of one file, chunk by chunk; ``UsageError`` where the file itself is broken."""
+def natural(path: Path) -> tuple[Any, ...]:
+    """A sorting key by which ``log-2`` comes before ``log-10``, folder by folder."""
+    return tuple(
+        tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", each.lower()) if part)
+        for each in path.parts
+    )
+
+
+def opened_path(given: Path | str) -> Path:
+    """A local path, or one in a bucket; ``UsageError`` where the extra for buckets is not installed."""
+    found = REMOTE.match(str(given))
+    if found is None:
+        return Path(given)
+    url = REMOTE.sub(f"{found[1]}://", str(given))
     try:
-        if path.name.endswith(".parquet"):
-            yield from _parquet(path)
-        else:
-            yield from _lines(path)
-    except (OSError, EOFError, zstandard.ZstdError, pyarrow.ArrowException) as error:
-        raise UsageError(f"{path} cannot be read on ({error}): mend or leave out the file") from error
+        from upath import UPath
+
+        return cast(Path, UPath(url))
+    except ImportError as error:
+        raise UsageError(f"{url} needs the extra: pip install 'siphonwatch[remote]' ({error})") from error
 
 
-def _opened(path: Path, raw: IO[bytes]) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], igzip_threaded.open(raw, "rb", threads=1))  # unpacks ahead where there is a core to spare
-    if path.suffix == ".zst":
-        return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-    return raw
+def read(path: Path, troubles: Troubles | None = None) -> Iterator[Chunk]:
+    """The records of one file, chunk by chunk. What breaks is named in ``troubles``; without them it is a ``UsageError``."""
+    own: Troubles = []
+    first = 0
+    try:
+        with path.open("rb") as raw:
+            for records, behind in _records(path, raw, own):
+                yield Chunk(path, first, records, behind)
+                first += len(records)
+    except (OSError, EOFError, pyarrow.ArrowException, ImportError, ValueError) as error:
+        own.append(Trouble(str(path), f"it cannot be read on: {_short(error)}"))
+    except Exception as error:  # of a remote file system, whose errors are of many kinds
+        if not REMOTE.match(str(path)):
+            raise
+        own.append(Trouble(str(path), f"it cannot be read on: {_short(error)}"))
+    if not first and not own:
+        own.append(Trouble(str(path), "it is empty", lost=False))
+    if troubles is not None:
+        troubles += own
+    elif own and own[0].lost:
+        raise UsageError(f"{own[0].path}: {own[0].what}")
 
 
-def _lines(path: Path) -> Iterator[Chunk]:
-    with path.open("rb") as raw:
-        stream, rest, first = _opened(path, raw), b"", 0
-        while block := stream.read(CHUNK):
-            lines = (rest + block).split(b"\n")
-            rest = lines.pop()
-            records = [line for line in lines if line and not line.isspace()]
-            yield Chunk(path, first, records, raw.tell())
-            first += len(records)
-        if rest and not rest.isspace():
-            yield Chunk(path, first, [rest], raw.tell())
+def _short(error: Exception) -> str:
+    return f"{error}".split("\n")[0][:200] or type(error).__name__
 
 
-def _parquet(path: Path) -> Iterator[Chunk]:
-    """Rows as the JSON objects they stand for; a column that holds JSON text itself is taken as it is."""
-    with path.open("rb") as raw:
-        table = pyarrow.parquet.ParquetFile(raw)
-        first, size = 0, path.stat().st_size
-        for part in table.iter_batches(batch_size=8192):
-            records = [msgspec.json.encode(_row(row)) for row in part.to_pylist()]
-            first += len(records)
-            yield Chunk(path, first - len(records), records, min(size, size * first // max(table.metadata.num_rows, 1)))
+def _records(path: Path, raw: IO[bytes], troubles: Troubles) -> Iterator[tuple[list[bytes], int]]:
+    magic = raw.read(16)
+    raw.seek(0)
+    if magic.startswith(COLUMNAR):
+        size = path.stat().st_size
+        for records, share in columnar.rows(path, raw, magic):
+            yield records, int(size * share)
+        return
+    foreign = next((what for mark, what in FOREIGN.items() if magic.startswith(mark)), None)
+    if foreign:
+        troubles.append(Trouble(str(path), f"{foreign}; left out"))
+        return
+    yield from _text(path, raw, troubles)
 
 
-def _row(row: dict[str, object]) -> dict[str, object]:
-    """A row without its nulls, and with messages and the like parsed where they were stored as JSON text."""
-    return {name: _parsed(name, value) for name, value in row.items() if value is not None}
+def _text(path: Path, raw: IO[bytes], troubles: Troubles) -> Iterator[tuple[list[bytes], int]]:
+    blocks = unpack.in_utf8(_until_cut(unpack.unpacked(raw), path, troubles))
+    sample = b""
+    for block in blocks:
+        sample += block
+        if len(sample) >= SAMPLE:
+            break
+    if not sample.strip():
+        return
+    if b"\x00" in sample[:1024] or sample[257:262] == b"ustar":
+        what = "a tar archive: unpack it first" if sample[257:262] == b"ustar" else "no text: neither JSON nor CSV nor a packing known"
+        troubles.append(Trouble(str(path), f"{what}; left out"))
+        return
+    if b"{" not in sample and shape(sample, path.name) is lines:
+        troubles.append(Trouble(str(path), "it holds no JSON", lost=False))
+    added = columnar.hive(path)
+    last = b""
+    for records in shape(sample, path.name)(_with(sample, blocks)):
+        last = records[-1]
+        yield [_added(record, added) for record in records] if added else records, raw.tell()
+    if not troubles and last[:1] in (b"{", b"[") and not _whole(last):
+        troubles.append(Trouble(str(path), "it is cut off: its last record is not whole"))
 
 
-def _parsed(name: str, value: object) -> object:
-    if isinstance(value, str) and name in ("messages", "parameters", "usage") and value[:1] in "[{":
-        with contextlib.suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(value)
-    elif isinstance(value, dict):
-        return {key: inner for key, inner in value.items() if inner is not None}
-    return value
+def _until_cut(blocks: Iterable[bytes], path: Path, troubles: Troubles) -> Iterator[bytes]:
+    """Blocks up to where a packed file breaks, which is then named."""
+    try:
+        yield from blocks
+    except unpack.CutOff as error:
+        troubles.append(Trouble(str(path), f"{error}: what came before was read"))
+
+
+def _with(sample: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    yield sample
+    yield from blocks
+
+
+def _whole(record: bytes) -> bool:
+    try:
+        msgspec.json.decode(record)
+        return True
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return record.rstrip()[-1:] in (b"}", b"]")  # broken, but not by its end
+
+
+def _added(record: bytes, added: dict[str, Any]) -> bytes:
+    """A record with the columns that its folders name."""
+    try:
+        held = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return record
+    return msgspec.json.encode({**added, **held})
 
 
 def text(buffer: io.StringIO, path: Path) -> None:

@@ -60,7 +60,7 @@ class Metrics:
         for letter in taken.letters:
             self.dead.labels(letter.reason).inc()
         self.records.inc(taken.records)
-        self.skipped.inc(taken.skipped)
+        self.skipped.inc(taken.skips.total())
         self.requests.inc(taken.requests)
         self.duplicates.inc(taken.added.duplicates)
         self.late.inc(taken.added.late)

@@ -26,7 +26,8 @@ def decoded(name: str, lines: list[bytes]) -> str:
     found = decoder(name).decode(lines)
     rows: list[Any] = [{"record": at, **json.loads(encode(one))} for at, one in zip(found.positions, found.requests, strict=True)]
     rows += [{"record": dead.position, "refused": dead.reason, "detail": dead.detail} for dead in found.dead]
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*rows, {"skipped": found.skipped}])
+    rows += [{"unread": f"{name}: {field}, {reason}", "times": count} for (name, field, reason), count in sorted(found.unread.items())]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*rows, {"skipped": dict(found.skips)}])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,7 +68,7 @@ def _request() -> Any:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"a": ' + b"[" * 5000, b"\x0a\x03abc", b"[" * 100_000])
 def test_damage_is_refused_alone(name: str, damage: bytes) -> None:
-    good = records(name)[0]
+    good = next(line for line in records(name) if decoder(name).decode([line]).requests)
     for chosen in (name, "auto"):
         found = decoder(chosen).decode([damage, good])
         assert 1 in found.positions
@@ -91,6 +92,8 @@ def test_otlp_protobuf_says_the_same_as_otlp_json() -> None:
     from siphonwatch.streams.formats import otlp
 
     for line in records("otel"):
+        if not line.startswith((b'{"resourceSpans"', b'{"resourceLogs"')) or b"null" in line:
+            continue  # shapes that protobuf's own mapping does not know
         kind = otlp.Traces if b"resourceSpans" in line else otlp.Logs
         packed = Parse(_ids_in_base64(json.loads(line)), kind(), ignore_unknown_fields=True).SerializeToString()
         assert decoded("otel", [packed]) == decoded("otel", [line])

@@ -115,7 +115,7 @@ def test_a_check_says_how_a_log_would_be_read(log: Path, tmp_path: Path) -> None
         (["sidecar", "--host", "0.0.0.0"], "set decision_token"),
         (["run", "--source", "kafka://h:1/t", "--mapping", "absent.toml"], "absent.toml does not exist"),
         (["replay", "absent.jsonl"], "absent.jsonl does not exist"),
-        (["replay", "pyproject.toml"], ".jsonl.gz"),
+        (["replay", "pyproject.toml"], "is no log by its name"),
         (["simulate", "x.txt"], "ends in .jsonl"),
         (["simulate", "x.jsonl", "--harvests", "corn"], "known are: naive"),
         (["rule", "a", "maybe"], "is not one of 'harvest', 'benign'"),

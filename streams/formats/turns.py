@@ -1,0 +1,206 @@
+"""The turns of a conversation in whatever dialect a log holds them.
+
+OpenAI's three, Anthropic's, Bedrock's, Gemini's, Cohere's, OpenTelemetry's.
+
+Every part keeps its kind and its text. Pictures, sound and files keep their kind only. A user's turn that brings a tool's result is a
+tool's turn, as OpenAI writes it, so that it is not taken for a question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from siphonwatch.detector.request.request import Message, Part
+from siphonwatch.streams.formats.lenient import PLACEHOLDER, TOKENS, WRONG_TYPE, Reading
+
+# what gateways write where text was not to be logged; a turn that says nothing else has no text
+PLACEHOLDERS = frozenset({
+    "redacted-by-litellm", "default-message-value", "redacted", "[redacted]", "<redacted>", "{redacted}", "(redacted)", "***", "*****",
+    "[filtered]", "[removed]", "[hidden]", "<hidden>", "__redacted__", "[content redacted]", "content redacted", "redacted by policy",
+    "[masked]",
+})  # fmt: skip
+ROLES = {"human": "user", "model": "assistant", "ai": "assistant", "bot": "assistant", "chatbot": "assistant", "function": "tool",
+         "ipython": "tool", "end_user": "user", "customer": "user"}  # fmt: skip
+TOOL_RESULTS = (
+    "tool_result", "toolresult", "function_call_output", "tool_call_response", "functionresponse", "function_response",
+    "tool_response", "computer_call_output", "custom_tool_call_output", "mcp_tool_result", "web_search_tool_result",
+)  # fmt: skip
+OF_THE_MODEL = (
+    "function_call", "reasoning", "tool_use", "web_search_call", "file_search_call", "computer_call", "custom_tool_call",
+    "code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools",
+)  # fmt: skip
+NESTED = (
+    "text", "content", "parts", "message", "output", "response", "result", "value", "input_text", "thinking", "reasoning",
+    "transcript", "refusal",
+)  # fmt: skip
+ENCLOSURES = {
+    "image": "image", "image_url": "image_url", "inline_data": "image", "inlineData": "image", "fileData": "file", "file_data": "file",
+    "document": "document", "video": "video", "audio": "audio", "input_audio": "input_audio", "source": "file", "toolUse": "tool_use",
+    "functionCall": "tool_use", "function_call": "tool_use", "cachePoint": "cache", "guardContent": "text",
+}  # fmt: skip
+DEEPEST = 8  # parts within parts
+_DATA_URL = re.compile(r"data:[^\s,;]{0,80}(?:;[^\s,;]{0,80}){0,4};base64,[A-Za-z0-9+/=_-]+")
+
+
+def turns_of(given: Any, reading: Reading, field: str = "messages") -> list[Message]:
+    """Turns of a list, a single turn, or a text. Turns that hold only a placeholder are left out, and so are those nobody can read.
+
+    Both noted.
+    """
+    found: list[Message] = []
+    if isinstance(given, list) and given and isinstance(given[0], int):
+        reading.note(field, TOKENS)
+        return found
+    for item in given if isinstance(given, list) else [given]:
+        if item is None or (isinstance(item, dict) and not any(each is not None for each in item.values())):
+            continue  # nothing, or a row of a column whose type has these fields
+        if isinstance(item, list):  # a list of conversations: completions take several prompts at once
+            found += turns_of(item, reading, field)
+            continue
+        read = list(_turn(item))
+        if not read:
+            reading.note(field, WRONG_TYPE)
+        for message in read:
+            if _placeholder(message):
+                reading.note(field, PLACEHOLDER)
+            else:
+                found.append(message)
+    return found
+
+
+def _turn(item: Any) -> Iterator[Message]:
+    if isinstance(item, str):
+        yield Message("user", clean(item))
+        return
+    if not isinstance(item, dict):
+        return
+    kind = str(item.get("type") or "").lower()
+    role = _role(item, kind)
+    content = next(
+        (item[name] for name in ("content", "parts", "contents", "text", "message", "output", "summary") if item.get(name) is not None),
+        None,
+    )
+    if isinstance(content, dict) and "content" in content and "role" in content:  # a turn within a wrapper
+        yield from _turn(content)
+        return
+    if content is None or isinstance(content, str):
+        if content is None and not (item.keys() & KNOWN):
+            return
+        yield Message("tool" if kind in TOOL_RESULTS else role, clean(content) if content else None)
+        return
+    parts = list(parts_of(content))
+    if kind in TOOL_RESULTS:
+        yield Message("tool", parts)
+        return
+    results = [part for part in parts if part.type == "tool_result"]
+    if results and role == "user":
+        yield Message("tool", results)
+        parts = [part for part in parts if part.type != "tool_result"]
+        if not parts:
+            return
+    if parts or not content:
+        yield Message(role, parts)
+
+
+KNOWN = frozenset({"role", "type", "author", "tool_calls", "function_call", "content", "name", "call_id", "id"})
+
+
+def _role(item: dict[str, Any], kind: str) -> str:
+    role = item.get("role") or item.get("author") or item.get("from") or item.get("speaker")
+    if isinstance(role, dict):
+        role = role.get("role")
+    if isinstance(role, str) and role.strip():
+        lowered = role.strip().lower()
+        return ROLES.get(lowered, lowered)
+    return (
+        "tool" if kind in TOOL_RESULTS else "assistant" if kind in OF_THE_MODEL else ROLES.get(kind, kind) if kind in SPEAKERS else "user"
+    )
+
+
+SPEAKERS = frozenset({"user", "assistant", "system", "developer", "tool", *ROLES})
+
+
+def parts_of(content: Any, depth: int = 0) -> Iterator[Part]:
+    """Parts of a turn: a list of them, one alone, or text."""
+    if depth > DEEPEST:
+        return
+    if isinstance(content, list):
+        for one in content:
+            yield from parts_of(one, depth + 1)
+        return
+    if isinstance(content, str):
+        yield Part("text", clean(content))
+        return
+    if not isinstance(content, dict):
+        if isinstance(content, int | float) and not isinstance(content, bool):
+            yield Part("text", f"{content}")
+        return
+    kind = content.get("type")
+    kind = kind if isinstance(kind, str) and len(kind) < 64 else None
+    result = next(
+        (content[name] for name in ("toolResult", "functionResponse", "function_response", "tool_result") if name in content), None
+    )
+    if result is not None or (kind or "").lower() in TOOL_RESULTS:
+        held = result if result is not None else {key: value for key, value in content.items() if key != "type"}
+        yield Part("tool_result", text_of(held))
+        return
+    text = next(
+        (
+            content[name]
+            for name in ("text", "content", "input_text", "thinking", "transcript", "refusal", "value")
+            if content.get(name) is not None
+        ),
+        None,
+    )
+    if isinstance(text, str):
+        yield Part(kind or "text", clean(text))
+    elif text is not None:
+        found = list(parts_of(text, depth + 1))
+        yield from [Part(kind, part.text) if kind and part.type == "text" else part for part in found]
+    else:
+        enclosed = kind or next((word for name, word in ENCLOSURES.items() if name in content), None)
+        yield Part(enclosed or "other")
+
+
+def text_of(value: Any, depth: int = 0) -> str | None:
+    """All text within a value, where keys say that it is text; JSON of a tool's structured result."""
+    if depth > DEEPEST or value is None:
+        return None
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool | int | float):
+        return f"{value}"
+    if isinstance(value, list):
+        return "\n".join(found for each in value if (found := text_of(each, depth + 1))) or None
+    if isinstance(value, dict):
+        held = next((value[name] for name in NESTED if value.get(name) not in (None, "")), None)
+        if held is not None:
+            return text_of(held, depth + 1)
+        held = {
+            name: each
+            for name, each in value.items()
+            if name not in ("tool_use_id", "toolUseId", "id", "call_id", "name", "status", "role", "type")
+        }
+        return clean(msgspec.json.encode(held).decode()) if held and depth < DEEPEST and not (value.keys() & ENCLOSURES.keys()) else None
+    return None
+
+
+def clean(text: str) -> str:
+    """Text without files that are written into it as data URLs."""
+    return _DATA_URL.sub("", text) if len(text) > 200 and ";base64," in text else text
+
+
+def _placeholder(message: Message) -> bool:
+    """Whether a gateway put a placeholder where the text was."""
+    content = message.content
+    if isinstance(content, str):
+        return _is(content)
+    texts = [part.text for part in content or () if part.text]
+    return bool(texts) and all(map(_is, texts))
+
+
+def _is(text: str) -> bool:
+    return len(text) < 40 and text.strip().lower() in PLACEHOLDERS
