@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from siphonwatch.detector.request.request import Message, Request, Usage
 from siphonwatch.streams.formats.base import Format
+from siphonwatch.streams.formats.lenient import Reading
 
 
 class Call(msgspec.Struct):
@@ -26,8 +27,8 @@ class Record(msgspec.Struct):
     calls: list[Call]
 
 
-def read(record: bytes) -> Iterator[Request]:
-    """The requests of one record; what msgspec raises becomes a dead letter that names the field."""
+def read(record: bytes, reading: Reading) -> Iterator[Request]:
+    """The requests of one record; what msgspec raises becomes a dead letter that names the field. ``reading`` counts what is lost."""
     found = msgspec.json.decode(record, type=Record)
     for call in found.calls:
         yield Request(
