@@ -43,7 +43,7 @@ from siphonwatch.streams.stores.base import (
     standing,
 )
 
-LAYOUT = "3"
+LAYOUT, BEFORE = "3", "2"  # this layout of keys, and the one that can be migrated from
 BUCKET_SECONDS = 3600  # that shared buckets live without a request
 TIMEOUT = 10.0  # seconds for one answer
 T = TypeVar("T")
@@ -72,14 +72,20 @@ class RedisStore:
             raise UsageError(f"--store {shown(url)} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
         except (redis.ConnectionError, redis.TimeoutError, redis.RedisError) as error:  # a cluster is asked for its slots at once
             raise Unavailable(f"Redis does not answer ({error})") from error
-        self._base, self._topic, self._ttl = f"{prefix}:{LAYOUT}", topic, ttl
+        self.prefix, self.topic, self.ttl = prefix, topic, ttl
+        self._base = f"{prefix}:{LAYOUT}"
         self._scripts = {call: self._redis.register_script(scripts.source(call)) for call in scripts.CALLS}
 
+    @property
+    def client(self) -> Any:
+        """The connection, for what works on keys themselves."""
+        return self._redis
+
     def _partition_key(self, partition: int, name: str) -> str:
-        return f"{self._base}:{{{self._topic}:{partition}}}:{name}"
+        return f"{self._base}:{{{self.topic}:{partition}}}:{name}"
 
     def _key(self, name: str) -> str:
-        return f"{self._base}:{{{self._topic}}}:{name}"
+        return f"{self._base}:{{{self.topic}}}:{name}"
 
     def _ask(self, call: Callable[[], T]) -> T:
         """Run ``call``; every way in which a server can be away becomes ``Unavailable``."""
@@ -100,8 +106,13 @@ class RedisStore:
     def claim(self, partition: int) -> Claim:
         """See the protocol."""
         meta = self._partition_key(partition, "meta")
-        epoch = int(self._run([meta], scripts.Claim(self._ttl)))
+        epoch = int(self._run([meta], scripts.Claim(self.ttl)))
         stored, sealed = cast(list[bytes | None], self._ask(lambda: self._redis.hmget(meta, "position", "sealed")))
+        if not stored and self._ask(lambda: self._redis.exists(meta.replace(f":{LAYOUT}:", f":{BEFORE}:", 1))):
+            raise UsageError(
+                f"the store holds layout {BEFORE} of {self.topic}, this siphonwatch writes layout {LAYOUT}: run `siphonwatch migrate`, "
+                "or start afresh with another --prefix and read the topic again"
+            )
         claim = Claim(epoch, _position.decode(stored) if stored else None, int(sealed) if sealed else UNSEALED)
         open_ticks = cast(set[bytes], self._ask(lambda: self._redis.smembers(self._partition_key(partition, "ticks"))))
         for tick in sorted(int(each) for each in open_ticks):
@@ -130,7 +141,7 @@ class RedisStore:
         for tick, (accounts, rows) in changed.items():
             keys += (self._partition_key(partition, f"pane:{tick}"), self._partition_key(partition, f"ids:{tick}"))
             ticks.append(scripts.CommitTick(tick, ids_to_bytes(ids[tick]), accounts, state.to_bytes(rows)))
-        answer = self._run(keys, scripts.Commit(epoch, msgspec.json.encode(position), self._ttl, ticks))
+        answer = self._run(keys, scripts.Commit(epoch, msgspec.json.encode(position), self.ttl, ticks))
         if answer == scripts.FENCED:
             raise Fenced(f"partition {partition} has a new owner")
         if answer == scripts.SEALED:
@@ -170,7 +181,7 @@ class RedisStore:
 
     def lead(self) -> Lead:
         """See the protocol."""
-        epoch = int(self._run([self._key("judge")], scripts.Claim(self._ttl)))
+        epoch = int(self._run([self._key("judge")], scripts.Claim(self.ttl)))
         lead = Lead(epoch, self.context())
 
         def accounts() -> list[tuple[bytes, bytes]]:
@@ -205,7 +216,7 @@ class RedisStore:
             for account, verdict in judging.verdicts.items()
         ]
         call = scripts.Judged(
-            epoch, judging.context, self._ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
+            epoch, judging.context, self.ttl, KEPT_FINDINGS, [scripts.JudgedAccount(*each) for each in judging.accounts], judging.dropped,
             verdicts, [scripts.JudgedFinding(*each) for each in judging.findings],
             [scripts.JudgedRuling(ruling.id, msgspec.json.encode(ruling)) for ruling in judging.placed],
         )  # fmt: skip

@@ -1,0 +1,150 @@
+"""A store of the layout before, copied into this one: ``siphonwatch migrate``.
+
+Nothing of the old layout is changed; it expires by itself. What cannot be taken over is said: which requests were counted (a request was
+its id alone), and what the population looked like (its features are others), which both come again within hours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from siphonwatch.detector.judging.accounts import NOTHING, RECORD
+from siphonwatch.detector.judging.context import Context
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.rulings import DAY, Ruling
+from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.sketch import older
+from siphonwatch.detector.sketch.row import to_bytes
+from siphonwatch.detector.verdicts.campaign import Campaign
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.stores import snapshot
+from siphonwatch.streams.stores.redis import BEFORE, LAYOUT, RedisStore
+
+_EVIDENCE, _SIGNS = ("evidence", "own", "current"), 3
+OLDER_RECORD = np.dtype(
+    [(name, "<f8") for name in _EVIDENCE]
+    + [(name, "<u8") for name in ("requests", "tokens_out", "requests_at_flag", "tokens_out_at_flag")]
+    + [(name, "<i8") for name in ("flagged_at", "seen", "held")]
+    + [("campaign", "<u4"), ("level", "u1"), ("allowed", "u1"), ("limit_told", "u1")]
+    + [("limit_counts", "<u4", (_SIGNS,)), ("limit_peaks", "<u4", (_SIGNS,))]
+)
+
+
+class _Decision(msgspec.Struct):
+    """What a ruling was in the layout before."""
+
+    id: str
+    subject: str
+    harvest: bool | None
+    analyst: str
+    at: float
+    note: str = ""
+    allow_until: float | None = None
+
+
+@dataclass(slots=True)
+class Migrated:
+    """What was copied."""
+
+    accounts: int = 0
+    partitions: int = 0
+    panes: int = 0
+    rulings: int = 0
+
+
+def records(values: list[bytes]) -> Any:
+    """(N,) records of this layout from those of the layout before."""
+    old = np.frombuffer(b"".join(values), dtype=OLDER_RECORD)
+    made = np.zeros(len(old), dtype=RECORD)
+    for name in RECORD.names or ():
+        if name in (OLDER_RECORD.names or ()):
+            made[name] = old[name]
+    for name in ("shipped", "plain"):  # until the account is judged again, which is at its next request
+        made[name] = NOTHING
+    return made
+
+
+def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
+    """Copy what the layout before holds of the store's topic.
+
+    ``UsageError`` where there is nothing of that layout, or where this layout is in use already.
+    """
+    client, topic, prefix = store.client, store.topic, store.prefix
+    base, fresh = f"{prefix}:{BEFORE}:", f"{prefix}:{LAYOUT}:"
+    if client.exists(f"{fresh}{{{topic}}}:judge"):
+        raise UsageError(f"the store holds layout {LAYOUT} of {topic} already: there is nothing to migrate")
+    judge = {name.decode(): value for name, value in client.hgetall(f"{base}{{{topic}}}:judge").items()}
+    if "memory" not in judge:
+        raise UsageError(
+            f"the store holds nothing of layout {BEFORE} of {topic}: older layouts are not read; start afresh and read the topic again"
+        )
+    done = Migrated()
+    for key in sorted(client.scan_iter(match=f"{base}{{{topic}:*}}:meta")):
+        done.partitions += 1
+        done.panes += _partition(client, key.decode().removesuffix("meta"), base, fresh)
+    engine = Engine(prior, settings, _context(msgspec.msgpack.decode(judge["memory"]), settings))
+    values = client.hgetall(f"{base}{{{topic}}}:accounts")
+    names, stored = [name.decode() for name in values], list(values.values())
+    if names:
+        engine.accounts.put(
+            names, older.rows([value[: older.BYTES] for value in stored]), records([value[older.BYTES :] for value in stored])
+        )
+    done.accounts = len(names)
+    ours = f"{fresh}{{{topic}}}:"
+    for start in range(0, len(names), 1000):
+        packed = snapshot.pack_accounts(engine, names[start : start + 1000])
+        client.hset(f"{ours}accounts", mapping={account: value for account, value, _ in packed})
+        client.zadd(f"{ours}ranking", {account: evidence for account, _, evidence in packed})
+    for name in ("outbox", "standings", "findings"):
+        _copy(client, f"{base}{{{topic}}}:{name}", f"{ours}{name}")
+    for key in client.scan_iter(match=f"{base}{{{topic}}}:verdict:*"):
+        _copy(client, key.decode(), fresh + key.decode().removeprefix(base))
+    for value in client.hgetall(f"{base}{{{topic}}}:decisions").values():
+        known = msgspec.json.decode(value, type=_Decision)
+        days = None if known.allow_until is None else max(known.allow_until - known.at, 0.0) / DAY
+        store.rule(Ruling(known.id, known.subject, known.harvest, known.analyst, known.at, known.note, days))
+        done.rulings += 1
+    for name in ("accounts", "ranking", "outbox", "standings", "findings"):
+        client.expire(f"{ours}{name}", store.ttl)
+    # last: with it the layout is in use, so that what was cut short is begun again
+    client.hset(f"{ours}judge", mapping={"epoch": int(judge["epoch"]), "context": snapshot.pack_context(engine)})
+    client.expire(f"{ours}judge", store.ttl)
+    return done
+
+
+def _partition(client: Any, place: str, base: str, fresh: str) -> int:
+    """Copy one partition's progress and its open panes; how many panes those were."""
+    to = fresh + place.removeprefix(base)
+    ticks = sorted(int(tick) for tick in client.smembers(f"{place}ticks"))
+    for tick in ticks:
+        pane = client.hgetall(f"{place}pane:{tick}")
+        if pane:
+            rows = to_bytes(older.rows(list(pane.values())))
+            client.hset(f"{to}pane:{tick}", mapping=dict(zip(pane, rows, strict=True)))
+            client.expire(f"{to}pane:{tick}", max(client.ttl(f"{place}pane:{tick}"), 60))
+    if ticks:
+        client.sadd(f"{to}ticks", *ticks)
+    client.hset(f"{to}meta", mapping=client.hgetall(f"{place}meta"))
+    for name in ("ticks", "meta"):
+        client.expire(f"{to}{name}", max(client.ttl(f"{place}{name}"), 60))
+    return len(ticks)
+
+
+def _copy(client: Any, key: str, to: str) -> None:
+    """Copy a key of any kind with its time to live."""
+    value = client.dump(key)
+    if value is not None:
+        client.restore(to, max(client.pttl(key), 0), value, replace=True)
+
+
+def _context(stored: dict[str, Any], settings: Settings) -> Context:
+    """What the judging knew; campaigns without their features, which are worked out anew when they are linked."""
+    campaigns = [msgspec.convert({**each, "features": []}, Campaign) for each in stored["campaigns"]]
+    return Context(
+        closed=stored["closed"], epoch=stored["epoch"], height=settings.flag_odds, campaigns=campaigns,
+        next_campaign=stored["next_campaign"], begun=stored["begun"], models=dict(stored["models"]), released=stored["released"],
+    )  # fmt: skip
