@@ -97,7 +97,7 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     pair = np.multiply(data[:-1], 256, dtype=np.intp)
     pair += data[1:]
     hashes = np.add.reduceat(_PAIRS.take(pair), starts, dtype=np.uint32)
-    lengths = np.add.reduceat(letter[1:], starts, dtype=np.int64)
+    lengths = np.add.reduceat(letter[1:].view(np.uint8), starts, dtype=np.uint8)  # of 256 bytes and more: modulo 256
     counts = np.diff(np.searchsorted(starts, ends), prepend=0)
     return hashes, lengths, counts
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from siphonwatch.detector.request.request import Message, Parameters, Request
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import Model
-from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.common import prior
