@@ -21,7 +21,9 @@ EARLIEST, LATEST = 946_684_800_000, 4_102_444_800_000  # 2000 and 2100 in ms
 UNITS = (1e3, 1.0, 1e-3, 1e-6)  # milliseconds in one second, millisecond, microsecond, nanosecond
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"\s*([0-9]{9,19}(\.[0-9]*)?|[0-9](\.[0-9]+)?[eE]\+?(9|1[0-9]))\s*")
-_ISO = re.compile(r"(\d{4}-?\d\d-?\d\d)[T ](\d\d:?\d\d(?::?\d\d)?)(?:[.,](\d+))? ?(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?(?: ?UTC)?)?", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4}[-/]?\d\d[-/]?\d\d)[Tt ](\d\d:?\d\d(?::?\d\d)?)(?:[.,](\d+))? ?(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?(?: ?UTC)?)?", re.ASCII
+)
 _CLF = re.compile(r"\[?(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d{4})\]?", re.ASCII)
 _MONTHS = dict(zip(month_abbr, range(13), strict=True))
 
@@ -70,6 +72,7 @@ def _written(text: str) -> int:
     text = text.strip()
     if found := _ISO.fullmatch(text):
         day, clock, fraction, zone = found.groups()
+        day = day.replace("/", "-")
         stamp = datetime.fromisoformat(f"{day}T{clock}" + (f".{(fraction + '00000')[:6]}" if fraction else ""))
         return _milliseconds(stamp) - _offset(zone)
     if found := _CLF.fullmatch(text):
@@ -77,7 +80,7 @@ def _written(text: str) -> int:
         stamp = datetime.fromisoformat(f"{year}-{_MONTHS.get(month, 0):02d}-{day}T{clock}")
         return _milliseconds(stamp) - _offset(zone)
     if text[:3].isalpha():
-        stamp = parsedate_to_datetime(text)  # RFC 1123 and its elders
+        stamp = parsedate_to_datetime(text.replace("GMT+", "+").replace("GMT-", "-"))  # RFC 1123 and its elders; browsers write GMT+0200
         return _milliseconds(stamp.astimezone(UTC).replace(tzinfo=None) if stamp.tzinfo else stamp)
     raise ValueError("not a time in any writing known")
 

@@ -160,6 +160,8 @@ class TooLargeError(ValueError):
 
 def fitting(record: bytes, reading: Reading) -> bytes:
     """The record, without the images that it encloses where it is too large with them."""
+    if record is None:
+        raise MissingError("the record has no value")
     if len(record) <= RECORD_LIMIT:
         return record
     smaller = _ENCODED.sub(b'""', record)

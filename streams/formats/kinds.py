@@ -7,12 +7,14 @@ Never from what a client is free to write into its request: whoever could declar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 QUESTIONS = (
-    "chat", "completion", "responses", "response", "messages", "converse", "invokemodel", "generatecontent", "generate_content",
-    "generate", "generation", "text_completion", "predict", "pass_through", "passthrough", "invocations", "llm", "realtime",
+    "chat", "completion", "response", "message", "messages", "anthropicmessages", "converse", "invokemodel", "invokemodelwithresponse",
+    "generatecontent", "generate", "textcompletion", "predict", "rawpredict", "passthroughendpoint", "llmpassthroughroute",
+    "invocations", "chatcompletion", "realtime",
 )  # fmt: skip
 OTHERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("health checks", ("health", "liveness", "readiness")),
@@ -39,19 +41,16 @@ def other(call: str | None) -> str | None:
     if not call:
         return None
     words = call.lower().split("?")[0].rstrip("/")
-    tail = words.rsplit("/", 2)
-    short = "/".join(tail[-2:]) if len(tail) > 1 else words
-    folded = short.replace("-", "_")
-    kind = next((kind for kind, marks in OTHERS if any(mark in folded for mark in marks)), None)
-    if kind and kind not in ("health checks", "embeddings", "moderation", "reranking", "batches") and _asks(folded):
+    short = "/".join(words.rsplit("/", 2)[-2:]).replace("-", "_")
+    if _asks(short):
         return None
-    return kind if kind or _asks(folded) else None
+    return next((kind for kind, marks in OTHERS if any(mark in short for mark in marks)), None)
 
 
 def _asks(call: str) -> bool:
-    """Whether the last word of a call is one for asking: ``openai/deployments/image-bot/chat/completions`` is."""
-    last = call.rsplit("/", 1)[-1].rsplit(":", 1)[-1].replace(".", "_")
-    return any(last == word or last in (f"a{word}", f"{word}s", f"{word}_stream", f"stream{word}", f"{word}stream") for word in QUESTIONS)
+    """Whether the last word of a call is one for asking: ``deployments/embed-bot/chat/completions`` is, whatever the names before it."""
+    last = re.split(r"[/:. ]", call)[-1].replace("_", "")
+    return any(last in (word, f"a{word}", f"{word}s", f"{word}stream", f"stream{word}") for word in QUESTIONS)
 
 
 def other_answer(answer: Any) -> str | None:

@@ -51,7 +51,10 @@ FORMAT = Format(
 
 def all_at_once(records: Sequence[bytes]) -> Decoded | None:
     """The batch, or ``None`` where anything in it needs a closer look."""
-    joined = b"\n".join(records)
+    try:
+        joined = b"\n".join(records)
+    except TypeError:
+        return None  # a record without a value, as Kafka has them
     if joined.count(b"\n") != len(records) - 1 or (records and max(map(len, records)) > RECORD_LIMIT):
         return None
     try:

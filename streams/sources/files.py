@@ -173,7 +173,7 @@ def _until_cut(blocks: Iterable[bytes], path: Path, troubles: Troubles) -> Itera
     try:
         yield from blocks
     except unpack.CutOff as error:
-        troubles.append(Trouble(str(path), f"{error}: what came before was read"))
+        troubles.append(Trouble(str(path), f"{error}", error.lost))
 
 
 def _with(sample: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -39,6 +39,7 @@ BROKEN: tuple[Any, ...] = (
     RuntimeError,
     ValueError,
 )  # what the unpackers raise
+SKIPPABLE = b"\x2a\x4d\x18"  # of zstd's frames that hold no data, after their first byte
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -46,39 +47,46 @@ MARKS = (
 
 
 class CutOff(Exception):
-    """A packed file ends before its end, or breaks within; what came before is whole."""
+    """A packed file ends before its end, or breaks within; what came before is whole, and all there was where nothing is ``lost``."""
+
+    def __init__(self, what: str, lost: bool = True) -> None:
+        super().__init__(what)
+        self.lost = lost
 
 
 def unpacked(raw: IO[bytes]) -> Iterator[bytes]:
     """Blocks of what a file holds, unpacked; :class:`CutOff` after the last whole one where it ends too early."""
     blocks = iter(lambda: raw.read(BLOCK), b"")
     first = next(blocks, b"")
-    make = next((make for mark, make in PACKED.items() if first.startswith(mark)), None)
-    if make is None:
+    mark = next((mark for mark in PACKED if first.startswith(mark)), None)
+    if mark is None:
         yield first
         yield from blocks
         return
-    yield from _ahead(_members(first, blocks, make))
+    yield from _ahead(_members(first, blocks, mark))
 
 
-def _members(first: bytes, blocks: Iterable[bytes], make: Callable[[], Any]) -> Iterator[bytes]:
-    machine = make()
+def _members(first: bytes, blocks: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
+    machine = PACKED[mark]()
     for block in _chain(first, blocks):
         rest = block
         while rest:
             if machine.eof:
-                if not rest.strip(b"\x00"):
-                    break  # padding after the last member
-                machine = make()
+                rest = rest.lstrip(b"\x00")  # padding between members, and after the last
+                if not rest:
+                    break
+                if rest[: len(mark)] != mark[: len(rest)] and rest[1:4] != SKIPPABLE:
+                    raise CutOff("it has something else behind its end, left out", lost=False)
+                machine = PACKED[mark]()
             try:
                 out = machine.decompress(rest)
             except BROKEN as error:
-                raise CutOff(f"it breaks within ({error})") from error
+                raise CutOff(f"it breaks within ({error}): what came before was read") from error
             if out:
                 yield out
             rest = (machine.unused_data or b"") if machine.eof else b""
     if not machine.eof:
-        raise CutOff("it is cut off")
+        raise CutOff("it is cut off: what came before was read")
 
 
 def _chain(first: bytes, blocks: Iterable[bytes]) -> Iterator[bytes]:

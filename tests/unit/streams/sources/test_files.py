@@ -61,6 +61,15 @@ def test_many_members_padding_and_a_cut(tmp_path: Path, packing: str) -> None:
             list(files.read(path))
 
 
+@pytest.mark.parametrize("packing", [each for each in PACKERS if each != "plain"])
+def test_what_lies_behind_the_end_is_named_and_costs_nothing(tmp_path: Path, packing: str) -> None:
+    (tmp_path / "log").write_bytes(PACKERS[packing](LINES) + b"signature")
+    troubles: Troubles = []
+    assert read(tmp_path / "log", troubles) == RECORDS
+    assert [each.lost for each in troubles] == [False]
+    assert "behind its end" in troubles[0].what
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 def test_encodings_and_line_ends(tmp_path: Path, encoding: str, ending: str) -> None:
