@@ -20,6 +20,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from siphonwatch.streams.commands.settings import markdown
+from siphonwatch.streams.formats import FORMATS
 
 from tests.docs import figures, picture
 
@@ -89,9 +90,21 @@ def section(text: str, name: str) -> tuple[int, int]:
     return start, text.index(f"<!-- end of {name} -->", start)
 
 
+def formats() -> str:
+    """Every format: what writes it, who the account is, and what it can never know."""
+    rows = [f"| `{one.name}` | {one.title} | {one.account} | {', '.join(one.cannot_know)} |" for one in FORMATS.values()]
+    return "\n".join(["| format | written by | the account | never holds |", "| --- | --- | --- | --- |", *rows])
+
+
 def made(text: str) -> str:
     """A page with its made parts as the code and the results have them now; printed output is left as it is."""
-    for name, part in (("settings", markdown), ("figures", figures.honest), ("speed", figures.speed), ("sizing", figures.sizing)):
+    for name, part in (
+        ("settings", markdown),
+        ("figures", figures.honest),
+        ("speed", figures.speed),
+        ("sizing", figures.sizing),
+        ("formats", formats),
+    ):
         if f"<!-- {name} -->" in text:
             text = replaced(text, [(section(text, name), f"\n{part()}\n")])
     copies = [
