@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo unit test lint services bench quality prior clean
+.PHONY: demo unit test lint pages services bench quality prior clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.made:
@@ -40,10 +40,13 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	@mkdir -p .cache/typing/siphonwatch && ln -sfn ../../../detector ../../../streams .cache/typing/siphonwatch/
 	$(BIN)/mypy
-	$(BIN)/mkdocs build --quiet --strict --config-file docs/mkdocs.yaml --site-dir ../.cache/docs
+	$(BIN)/python -m tests.docs.site .cache/docs
 
 unit: $(VENV)/.test
 	$(BIN)/python -m pytest tests/unit tests/property tests/formats
+
+pages: $(VENV)/.test
+	$(BIN)/python -m tests.docs.pages
 
 test: $(VENV)/.test services lint
 	$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ class FormatContract:
     """What holds for any format.
 
     A class of tests derives from it and gives the fixtures ``name``, that of the entry point, and ``records``: some whole records of
-    such a log, of which the first is a request to a model.
+    such a log, of which at least one is a request to a model.
     """
 
     @pytest.fixture
@@ -40,7 +40,7 @@ class FormatContract:
 
     def test_records_become_requests_with_an_account_and_a_time(self, name: str, records: list[bytes]) -> None:
         found = decoder(name).decode(records)
-        assert 0 in found.positions, f"the first record is no request: {found.dead}"
+        assert found.requests, f"no record is a request: {found.dead}"
         assert len(found.requests) == len(found.times) == len(found.positions)
         assert found.positions == sorted(found.positions)
         assert all(request.account_id and request.model and request.request_id for request in found.requests)
@@ -59,8 +59,9 @@ class FormatContract:
 
     @pytest.mark.parametrize("damage", DAMAGE, ids=range(len(DAMAGE)))
     def test_damage_is_refused_alone(self, name: str, records: list[bytes], damage: bytes) -> None:
+        whole = records[decoder(name).decode(records).positions[0]]
         for chosen in (name, "auto"):
-            found = decoder(chosen).decode([damage, records[0]])
+            found = decoder(chosen).decode([damage, whole])
             assert 1 in found.positions
             assert all(dead.position == 0 for dead in found.dead)
 

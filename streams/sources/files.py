@@ -99,7 +99,7 @@ def opened_path(given: Path | str) -> Path:
 
         return cast(Path, UPath(url))
     except ImportError as error:
-        raise UsageError(f"{url} needs the extra: pip install 'siphonwatch[remote]' ({error})") from error
+        raise UsageError(f"{url} needs the extra: pip install '.[remote]' in a clone ({error})") from error
 
 
 def read(path: Path, troubles: Troubles | None = None) -> Iterator[Chunk]:
