@@ -50,7 +50,7 @@ class Engine:
         self.dropped: list[str] = []
         self.teaching = Teaching()
         self._model: Model | None = None
-        self._shipped = Model(prior)
+        self.shipped = Model(prior)
         self._reference = self.model.reference
         self._summary: Summary | None = None
         self._own = Panes(settings)  # of ``process``: a log that is one partition
@@ -143,7 +143,7 @@ class Engine:
         features, judged = matrix(view), view.count("requests") >= self.settings.judged_floor
         current = self.model.log_odds(features, self.summary)
         alike = np.maximum(self.model.resemblance(features, self.summary), 0.0)
-        shipped = self._shipped.log_odds(features, self.summary) if self.context.taught else current
+        shipped = self.shipped.log_odds(features, self.summary) if self.context.taught else current
         records["current"][position] = np.where(judged, current, NOTHING)
         for name, value in (("own", current), ("evidence", current), ("shipped", shipped), ("plain", current - alike)):
             records[name][position] = np.maximum(records[name][position], np.where(judged, value, NOTHING))

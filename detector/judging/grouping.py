@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NOTHING
 from siphonwatch.detector.scoring import group_judge
+from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.groups import Groups
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import account as verdict
@@ -32,8 +33,8 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], Ar
     _leave(engine)
     chosen = _candidates(engine)
     if prior is not None and len(chosen) >= settings.link_least:
-        rows, records = engine.accounts.known()
-        view, own = engine.view(rows[chosen]), records["current"][chosen]
+        view = engine.view(engine.accounts.known()[0][chosen])
+        own = engine.shipped.log_odds(matrix(view), engine.summary)  # rulings are on accounts, and move them all: groups stay as they were
         links = linking.links(view)
         candidates = linking.groups(view, own, links, settings)
         if candidates:
