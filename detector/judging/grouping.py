@@ -116,15 +116,25 @@ def _adopt(
 def _shares(
     members: Array, strength: Array, parts: list[int], candidates: list[Array], above: Array, own: Array, engine: Engine
 ) -> list[float]:  # fmt: skip
-    """What each member has of a campaign: of its strongest group, less where it is weakly tied or less of a harvester than the others."""
-    settings, result = engine.settings, np.full(len(members), NOTHING)
-    for part in parts:
+    """What each of ``members`` has of a campaign's evidence: that of the strongest group it is in, less
+
+    - what a looser group lost by taking it in, beside the tighter group that was there;
+    - what it is weakly tied, beside the middle member;
+    - what it is behind the others by itself.
+    """
+    settings = engine.settings
+    share, core = np.full(len(members), NOTHING), np.full(len(members), NOTHING)
+    for part in sorted(parts, key=lambda part: (-above[part], len(candidates[part]), part)):
         inside = np.searchsorted(members, candidates[part])
+        fresh = inside[core[inside] == NOTHING]
+        if not len(fresh):
+            continue
+        lost = max(float(core[inside].max()) - above[part], 0.0)
         least = float(np.quantile(own[candidates[part]], settings.unlike_quantile)) - settings.unlike_reach
-        behind = np.maximum(least - own[candidates[part]], 0.0)
-        result[inside] = np.maximum(result[inside], above[part] - behind)
+        core[fresh] = above[part]
+        share[fresh] = above[part] - settings.loose_odds * lost - np.maximum(least - own[members[fresh]], 0.0)
     weak = settings.weak_odds * np.maximum(1.0 - 2.0 * strength, 0.0)
-    return [round(share, 6) for share in (result - weak).tolist()]
+    return [round(each, 6) for each in (share - weak).tolist()]
 
 
 def _keep(
@@ -139,7 +149,8 @@ def _keep(
         context.campaigns.append(one)
     had = dict(zip(one.members, one.shares, strict=True))
     for name, value in zip(names, share, strict=True):
-        had[name] = max(had.get(name, NOTHING), value)
+        if value >= -engine.settings.watch_margin or name in had:  # who is not even watched for it is no member
+            had[name] = max(had.get(name, NOTHING), value)
     one.members = sorted(had)
     one.shares = [had[name] for name in one.members]
     if strength >= one.strength:
