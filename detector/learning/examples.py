@@ -7,8 +7,6 @@ accounts is not a third of what there is to learn, and a rare product is not not
 
 from __future__ import annotations
 
-import io
-import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +20,11 @@ from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import scale
 from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.simulate import Label, World, simulate
+from siphonwatch.detector.simulate import Label, simulate, varied
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 LOOKS = (0.1, 0.25, 0.5, 1.0)  # shares of a stream's time after which its accounts are looked at
 CAMPAIGN_POWER = 0.5  # of its accounts: what a campaign counts
@@ -122,27 +120,6 @@ class Examples:
     textless_weight: npt.NDArray[np.float64]
     population: Population  # at the last look
 
-    def to_bytes(self) -> bytes:
-        """As a compressed NumPy archive; inputs are kept to three digits, which is what float16 holds."""
-        kept = io.BytesIO()
-        np.savez_compressed(
-            kept,
-            inputs=self.inputs.astype(np.float16), harvest=self.harvest, weight=self.weight.astype(np.float32),
-            textless=self.textless.astype(np.float16), textless_harvest=self.textless_harvest,
-            textless_weight=self.textless_weight.astype(np.float32), population=self.population.counts,
-        )  # fmt: skip
-        return kept.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Examples:
-        """The inverse of :meth:`to_bytes`."""
-        with np.load(io.BytesIO(data)) as kept:
-            return cls(
-                kept["inputs"].astype(np.float64), kept["harvest"], kept["weight"].astype(np.float64),
-                kept["textless"].astype(np.float64), kept["textless_harvest"], kept["textless_weight"].astype(np.float64),
-                Population(kept["population"]),
-            )  # fmt: skip
-
     def thinned(self, innocents: int, seed: int = 0) -> Examples:
         """At most so many innocents, drawn by their weight; all of the harvesters."""
         drawn = {}
@@ -177,27 +154,18 @@ def examples(requests: Sequence[Request], labels: Mapping[str, Label]) -> Exampl
 
 def joined(parts: Sequence[Examples]) -> Examples:
     """The examples of one hand's streams together, each stream counting the same."""
-    counts = sum((part.population.counts for part in parts), np.zeros_like(parts[0].population.counts))
+
+    def together(name: str) -> Array:
+        return np.concatenate([getattr(part, name) for part in parts])
+
     return Examples(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("inputs", "harvest")),
-        np.concatenate([part.weight for part in parts]) / len(parts),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("textless", "textless_harvest")),
-        np.concatenate([part.textless_weight for part in parts]) / len(parts),
-        Population(counts),
-    )
-
-
-def worlds(seeds: Iterable[int], accounts: int = 1200) -> list[World]:
-    """One varied world a seed."""
-    made = []
-    for seed in seeds:
-        rng = random.Random(seed)
-        days, prevalence = rng.choice((1.0, 2.0, 3.0, 4.0)), rng.choice((0.02, 0.05, 0.10))
-        made.append(World(accounts, days, prevalence, seed, 1.79e9 + rng.random() * 7 * 86_400))
-    return made
+        together("inputs"), together("harvest"), together("weight") / len(parts),
+        together("textless"), together("textless_harvest"), together("textless_weight") / len(parts),
+        Population(np.sum([part.population.counts for part in parts], axis=0)),
+    )  # fmt: skip
 
 
 def of_worlds(seeds: Iterable[int], accounts: int = 1200) -> Examples:
     """What simulated worlds teach, together, as one hand."""
-    traffic = (simulate(world) for world in worlds(seeds, accounts))
+    traffic = (simulate(world) for world in varied(seeds, accounts))
     return joined([examples(each.requests, each.labels) for each in traffic])

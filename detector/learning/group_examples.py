@@ -6,9 +6,8 @@ shown, parts and mixtures included.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,29 +44,6 @@ class GroupExamples:
     innocent: Array  # (A,) which of the accounts that are in some group are innocent
     stream: Array  # (A,) number of the stream that each of them is of
     innocents: int  # in all
-
-    def to_bytes(self) -> bytes:
-        """As a compressed NumPy archive."""
-        kept = {each.name: np.asarray(getattr(self, each.name)) for each in fields(self)}
-        for name in ("inputs", "weight", "last"):
-            kept[name] = kept[name].astype(np.float32)
-        for name in ("group", "account"):
-            kept[name] = kept[name].astype(np.uint32)
-        file = io.BytesIO()
-        np.savez_compressed(file, **{name: np.round(value, 4) if name in ("inputs", "last") else value for name, value in kept.items()})
-        return file.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> GroupExamples:
-        """The inverse of :meth:`to_bytes`."""
-        with np.load(io.BytesIO(data)) as kept:
-            values: dict[str, Any] = {each.name: kept[each.name] for each in fields(cls)}
-        for name in ("inputs", "weight", "last"):
-            values[name] = values[name].astype(np.float64)
-        for name in ("group", "account"):
-            values[name] = values[name].astype(np.int64)
-        values["innocents"] = int(values["innocents"])
-        return cls(**values)
 
 
 @dataclass(frozen=True)

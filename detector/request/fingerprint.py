@@ -82,7 +82,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
-    """(hash of every word, how many bytes to the next word's start, words of each text)."""
+    """(hash of every word, its bytes, words of each text)."""
     joined = "\x00".join(texts)
     if joined.count("\x00") != len(texts) - 1:  # a text that holds the separator itself
         joined = "\x00".join([text.replace("\x00", " ") for text in texts])
@@ -97,11 +97,8 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     pair = np.multiply(data[:-1], 256, dtype=np.intp)
     pair += data[1:]
     hashes = np.add.reduceat(_PAIRS.take(pair), starts, dtype=np.uint32)
-    lengths = np.diff(starts, append=len(pair))
-    last = np.searchsorted(starts, ends)
-    counts = np.diff(last, prepend=0)
-    final = counts > 0
-    lengths[last[final] - 1] = ends[final] - starts[last[final] - 1]  # up to the text's own end, whatever comes after it
+    lengths = np.add.reduceat(letter[1:].view(np.uint8), starts, dtype=np.uint8)  # of 256 bytes and more: modulo 256
+    counts = np.diff(np.searchsorted(starts, ends), prepend=0)
     return hashes, lengths, counts
 
 
@@ -159,7 +156,7 @@ def _scaffold(hashes: Array, first: Array, counts: Array) -> Array:
 
 def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     """Signed feature hashing of the longer words, each text's vector scaled to length ``NORM`` and rounded."""
-    long = lengths > 4  # four letters and what ends the word: most function words are shorter
+    long = lengths >= 4  # most function words are shorter
     hashes, owners = mixed[long], owner[long]
     cell = owners * DIMENSIONS + (hashes % np.uint32(DIMENSIONS)).astype(np.int64)
     sign = 1.0 - 2.0 * (hashes >> np.uint32(31)).astype(np.float64)

@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 
-HEAD, MIDDLE, TAIL = 512, 256, 512  # characters kept of a long text
+HEAD, MIDDLE, TAIL = 320, 128, 256  # characters kept of a long text
 _WRAPPED_LEAST = 24  # characters from which a text is tried as base64: shorter words look like it by chance
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 _DEPTH = 4  # of JSON within JSON
 

@@ -139,7 +139,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "answer_tokens", lambda v: _log(v.count("tokens_out")), "tokens", 0, 28, 1, "population", "paid", SLOWER,
         "What is stolen is the answers; the provider counts them.",
-        "took {value} tokens of answers (median {median}, 99th percentile {p99})", atlas=COST, power=True, rests_on=("tokens",), stands_in=True,
+        "took {value} tokens of answers (median {median}, 99th percentile {p99})",
+        atlas=COST, power=True, rests_on=("tokens",), stands_in=True,
     ),
     Feature(
         "new_text", lambda v: _log(v.new_shingles), "phrases", 0, 22, 1, "population", "paid", REPEATING,

@@ -117,7 +117,7 @@ def _columns(batch: RequestBatch) -> Array:
         "one_token": (batch.tokens_out <= 2) & answered & (batch.tokens_in + batch.tokens_out > 0),
         "busy": np.minimum(batch.latency, 600_000) // 100,
         "log_words": _log(batch.text.words) // 4,
-                "follow_ups": batch.follow_up,
+        "follow_ups": batch.follow_up,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
         "tools": batch.tool_use,
@@ -133,8 +133,9 @@ def _columns(batch: RequestBatch) -> Array:
 
 def _spread(numbers: Array) -> Array:
     """Numbers that follow each other, as hashes that do not (Fibonacci hashing; Knuth 1973)."""
-    mixed: Array = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed ^ (mixed >> np.uint64(32))) | np.uint64(1)
+    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    result: Array = (mixed ^ (mixed >> np.uint64(32))) | np.uint64(1)
+    return result
 
 
 def _hashes(batch: RequestBatch) -> dict[str, Array]:
@@ -150,10 +151,8 @@ def _hashes(batch: RequestBatch) -> dict[str, Array]:
 
 def _billed(batch: RequestBatch) -> Array:
     """(N,) uint64 hashes of text and billed length: one text billed at two lengths was not one prompt; the log saw a part of it."""
-    billed = batch.text.prompt ^ _spread(batch.tokens_in)
-    billed *= np.uint64(0x9E3779B97F4A7C15)
-    billed ^= billed >> np.uint64(32)
-    return np.where(batch.text.prompt == 0, np.uint64(0), billed | np.uint64(1))
+    billed = _spread(batch.text.prompt ^ _spread(batch.tokens_in))
+    return np.where(batch.text.prompt == 0, np.uint64(0), billed)
 
 
 def _shingles(batch: RequestBatch) -> Array:
@@ -238,7 +237,8 @@ def _moments(batch: RequestBatch) -> dict[str, Array]:
 
 def _fold_generation(
     state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
-    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array], shingles: Array, turns: dict[str, Array],
+    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array],
+    shingles: Array, turns: dict[str, Array],
 ) -> None:  # fmt: skip
     """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
     rows = len(state)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request import cues
@@ -17,15 +22,48 @@ def test_a_prompts_fingerprint_does_not_depend_on_its_batch(prompts: list[str]) 
     together = fingerprint(prompts)
     for at, prompt in enumerate(prompts):
         alone = fingerprint([prompt])
-        for name in ("prompt", "opening", "ending", "words", "content", "cues"):
+        for name in ("prompt", "opening", "ending", "words", "content", "cues", "shingles"):
             assert np.array_equal(getattr(alone, name)[0], getattr(together, name)[at]), name
 
 
-def test_case_and_punctuation_do_not_change_the_words_but_the_exact_hash() -> None:
-    found = fingerprint(["Write a Function, please!", "write a function please"])
-    assert np.array_equal(found.content[0], found.content[1])
-    assert found.opening[0] == found.opening[1]
-    assert found.prompt[0] != found.prompt[1]
+DRESSES = (
+    str.upper,
+    lambda text: text.replace(" ", "   "),
+    lambda text: "\u200b".join(text),
+    lambda text: f"  {text}!!",
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: json.dumps({"input": text}),
+    lambda text: json.dumps([[text]]),
+    lambda text: "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text),  # full width
+)
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_another_dress_does_not_make_an_old_text_new(dress: Callable[[str], str]) -> None:
+    text = "write a function that sorts seven integers by value"
+    found = fingerprint([dress(text), text])
+    for name in ("prompt", "opening", "ending", "content", "cues", "shingles"):
+        values = getattr(found, name)
+        assert np.array_equal(values[0], values[1]), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet="abc dé漢", max_size=30), min_size=1, max_size=8), st.lists(st.text(max_size=30), min_size=8, max_size=8))
+def test_question_and_other_text_do_not_depend_on_their_batch(questions: list[str], others: list[str]) -> None:
+    rest = others[: len(questions)]
+    together = fingerprint(questions, rest)
+    for at, (question, other) in enumerate(zip(questions, rest, strict=True)):
+        alone = fingerprint([question], [other])
+        for name in ("prompt", "opening", "ending", "words", "content", "cues", "shingles"):
+            assert np.array_equal(getattr(alone, name)[0], getattr(together, name)[at]), name
+
+
+def test_a_text_has_the_same_shingles_wherever_it_stands() -> None:
+    text = " ".join(f"word{number}" for number in range(60))
+    asked, hidden = fingerprint([text], [""]), fingerprint(["go on"], [text])
+    kept = set(asked.shingles[0].tolist()) - {0}
+    assert len(kept) >= 8
+    assert len(kept & set(hidden.shingles[0].tolist())) >= len(kept) - 1
 
 
 def test_cues_are_found_in_several_languages() -> None:

@@ -66,14 +66,15 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "invented turns, long": (
         _messages(
             lambda before, question, rng: [
-                _user(_FILLER * 2 + str(rng.randrange(50))), Message("assistant", _FILLER * 3), *before, _user(question),
-            ]  # fmt: skip
+                _user(_FILLER * 2 + str(rng.randrange(50))),
+                Message("assistant", _FILLER * 3),
+                *before,
+                _user(question),
+            ]
         ),
     ),
     "constant last turn": (
-        _messages(
-            lambda before, question, _: [*before, _user(question), Message("assistant", "Understood."), _user("Please answer.")]
-        ),
+        _messages(lambda before, question, _: [*before, _user(question), Message("assistant", "Understood."), _user("Please answer.")]),
     ),
     "question in the system prompt": (
         _messages(lambda before, question, _: [*before, Message("system", question), _user("Follow the instructions.")]),
@@ -81,19 +82,16 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "question in parts": (
         _messages(
             lambda before, question, _: [
-                *before, Message("user", [Part("text", "Here it is."), Part("text", question), Part("text", "Thank you.")]),
-            ]  # fmt: skip
+                *before,
+                Message("user", [Part("text", "Here it is."), Part("text", question), Part("text", "Thank you.")]),
+            ]
         ),
     ),
     "question in a tool's result": (
-        _messages(
-            lambda before, question, _: [*before, _user("next"), Message("assistant", "get_item()"), Message("tool", question)]
-        ),
+        _messages(lambda before, question, _: [*before, _user("next"), Message("assistant", "get_item()"), Message("tool", question)]),
     ),
     "constant text around": (_wrapped(lambda question: f"{_FILLER * 2}\n{question}\n{_FILLER * 2}"),),
-    "tools on": (
-        _parameters(tools=msgspec.Raw(b'[{"type":"function","function":{"name":"search"}}]')),
-    ),
+    "tools on": (_parameters(tools=msgspec.Raw(b'[{"type":"function","function":{"name":"search"}}]')),),
     "models mixed": (lambda request, rng: {"model": rng.choice((request.model, request.model, "another", "third"))},),
     "temperature 0": (_parameters(temperature=0.0),),
     "user agents mixed": (lambda request, rng: {"user_agent": rng.choice(_AGENTS)},),

@@ -20,7 +20,7 @@ from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import simulate
 from siphonwatch.detector.simulate.world import varied
 from siphonwatch.streams.common import prior
-from siphonwatch.streams.training.shipped import group_hands
+from siphonwatch.streams.training import groups as group_files
 
 from tests.quality.hands import HANDS, shipped, stream
 
@@ -36,7 +36,7 @@ def write_examples() -> None:
     traffic = (simulate(world) for world in varied(WORLDS, ACCOUNTS))
     made[SIMULATOR] = [group_examples(each.requests, each.labels, accounts) for each in traffic]
     for hand, parts in made.items():
-        data = joined([part for part in parts if part is not None]).to_bytes()
+        data = group_files.pack(joined([part for part in parts if part is not None]))
         (FOLDER / f"{hand}.npz").write_bytes(data)
         print(hand, len(data), flush=True)
 
@@ -46,8 +46,8 @@ def table() -> None:
     print("| stream, its hand left out | campaigns of 3 or more half caught | with half of their tokens | harvesters | innocents | groups |")
     print("| --- | --- | --- | --- | --- | --- |")
     for hand, names in HANDS.items():
-        known = group_prior({other: part for other, part in group_hands().items() if other != hand})
-        accounts = fit.prior({other: part for other, part in shipped().items() if other != hand}, "held out")
+        known = group_prior({other: part for other, part in group_files.hands().items() if other != hand})
+        accounts = fit.prior({other: part for other, part in shipped.hands().items() if other != hand}, "held out")
         for name in names:
             requests, labels = stream(name)
             took = dict.fromkeys(labels, 0)

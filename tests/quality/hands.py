@@ -1,7 +1,7 @@
 """Leave one hand out: how each stream is ranked by a prior that has seen none of its hand's labels; and under free evasions.
 
-    python -m tests.quality.hands               prints the tables
-    python -m tests.quality.hands examples      writes the shipped examples anew, from the streams beside this clone
+python -m tests.quality.hands               prints the tables
+python -m tests.quality.hands examples      writes the shipped examples anew, from the streams beside this clone
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from siphonwatch.detector.learning import fit
 from siphonwatch.detector.learning.examples import Examples, Look, examples, joined, looks
 from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.simulate import Label
+from siphonwatch.streams.training import shipped
 
 from tests.conftest import ARENA
 from tests.quality import disguises
@@ -72,7 +73,7 @@ def ranking(look: Look, scores: np.ndarray, labels: Mapping[str, Label]) -> Rank
         above = look.harvest & (scores > (innocent[at] if at < len(innocent) else -np.inf))
         recall[rate] = float(above.sum() / harvesters)
         tokens[rate] = float(look.tokens[above].sum() / max(look.tokens[look.harvest].sum(), 1.0))
-    for account, kind, bad, found in zip(look.accounts, look.kinds, look.harvest, above, strict=True):
+    for kind, bad, found in zip(look.kinds, look.harvest, above, strict=True):
         if bad:
             kinds[kind][0] += int(found)
             kinds[kind][1] += 1
@@ -104,14 +105,9 @@ def ceiling(look: Look, folds: int = 5) -> np.ndarray:
     return scores
 
 
-def shipped() -> dict[str, Examples]:
-    """The examples that ship, by hand."""
-    return {path.stem: Examples.from_bytes(path.read_bytes()) for path in sorted(SHIPPED.glob("*.npz"))}
-
-
 def tables(simulated: Examples | None = None, say: Callable[[str], None] = print) -> None:
     """Each hand left out: its ranking, its ceiling and its evasions."""
-    hands = shipped() | ({"simulator": simulated} if simulated else {})
+    hands = shipped.hands() | ({"simulator": simulated} if simulated else {})
     for hand, name in JUDGED.items():
         weights, _ = fit.averaged({other: part for other, part in hands.items() if other != hand})
         requests, labels = stream(name)
@@ -132,7 +128,7 @@ def write_examples() -> None:
     SHIPPED.mkdir(exist_ok=True)
     for hand, names in HANDS.items():
         made = joined([examples(*stream(name)) for name in names]).thinned(INNOCENTS)
-        (SHIPPED / f"{hand}.npz").write_bytes(made.to_bytes())
+        (SHIPPED / f"{hand}.npz").write_bytes(shipped.pack(made))
         print(hand, len(made.harvest), (SHIPPED / f"{hand}.npz").stat().st_size)
 
 

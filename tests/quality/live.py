@@ -26,7 +26,7 @@ from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import DAY_MS, DEFAULT, Settings
 from siphonwatch.detector.simulate import Label
-from siphonwatch.streams.training.shipped import group_hands
+from siphonwatch.streams.training import groups as group_files
 
 from tests.quality.figures import average_precision
 from tests.quality.hands import HANDS, JUDGED, shipped, stream
@@ -54,7 +54,7 @@ class Outcome:
 
 def held_out(hand: str, hands: Mapping[str, Examples]) -> Prior:
     """The prior that has not seen ``hand``."""
-    groups = group_prior({name: part for name, part in group_hands().items() if name != hand})
+    groups = group_prior({name: part for name, part in group_files.hands().items() if name != hand})
     return fit.prior({name: part for name, part in hands.items() if name != hand}, f"all hands but {hand}", groups)
 
 
@@ -131,7 +131,7 @@ def line(name: str, found: Outcome) -> str:
 
 def main(names: Sequence[str]) -> None:
     """Print the table of the named streams."""
-    hands = shipped()
+    hands = shipped.hands()
     print(HEADER.format("stream, its hand left out"))
     for hand in HANDS:
         name = JUDGED[hand]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,44 +51,88 @@ def series(count: int, every: float, **changes: object) -> list[Request]:
     return made
 
 
-def test_a_harvest_differs_from_a_dialogue_in_the_directed_sense() -> None:
+def conversation(turns: int, every: float, real: bool) -> list[Request]:
+    """Each request goes on from the one before it; ``real`` says whether the turn before was really sent."""
+    made = []
+    for at in range(turns):
+        before = f"subject {at - 1} of our long talk" if real else f"never sent {at} at all"
+        turn = [Message("user", before), Message("assistant", f"well {at}"), Message("user", f"subject {at} of our long talk")]
+        made.append(account(request_id=str(at), timestamp=START + at * every, prompt=None, messages=turn))
+    return made
+
+
+def test_a_harvest_differs_from_repeated_demand_in_the_directed_sense() -> None:
     harvest = features(series(200, 900))
-    turns = [Message("user", "x"), Message("assistant", "y"), Message("user", "and then?")]
-    dialogue = features(series(60, 900, prompt=None, messages=turns) + series(40, 700))
-    for name in ("varied_asks", "steady_asks", "fresh_asks", "single_turn", "follow_up"):
+    repeated = features([account(request_id=str(i), timestamp=START + 900 * i, prompt=f"weather in town{i % 9} today") for i in range(200)])
+    for name in ("new_text", "new_share", "new_volume", "never_repeats", "steady_new_volume", "steady_worth"):
         at = POSITION[name]
-        assert DIRECTION[at] * (harvest[name] - dialogue[name]) > 0, name
+        assert DIRECTION[at] * (harvest[name] - repeated[name]) > 0, name
 
 
-def test_a_burst_counts_less_than_the_same_questions_over_days() -> None:
-    burst, steady = features(series(200, 1)), features(series(200, 900))
-    assert burst["steady_asks"] < steady["steady_asks"] - 3
-    assert burst["busiest_hour"] > 0.9 > steady["busiest_hour"]
+def test_even_hours_count_more_than_a_burst() -> None:
+    even, burst = features(series(200, 900)), features(series(200, 1))
+    assert burst["full_hours"] < even["full_hours"] - 3
+    assert burst["round_the_clock"] < even["round_the_clock"]
 
 
-def test_repeats_system_prompts_end_users_tools_and_parameters_are_seen() -> None:
-    assert features(series(50, 600, prompt="always the same"))["repeats"] > 0.9
-    system = [Message("system", "you are a shop"), Message("user", "hello")]
-    assert features(series(20, 600, prompt=None, messages=system))["system_prompt"] == 1
-    assert features(series(20, 600, end_user_id="u"))["end_users"] == 1
-    tool = [Message("user", "x"), Message("tool", "42")]
-    assert features(series(20, 600, prompt=None, messages=tool))["tool_use"] == 1
-    assert features(series(20, 600, parameters=Parameters(max_tokens=8192, n=4)))["roomy_limit"] > 0.8
-    assert features(series(20, 600, parameters=Parameters(max_tokens=1, temperature=0)))["one_token"] > 0.8
+def test_only_turns_that_were_sent_are_gone_on_from() -> None:
+    real, invented = features(conversation(100, 600, real=True)), features(conversation(100, 600, real=False))
+    assert real["resumed_volume"] > 3
+    assert invented["resumed_volume"] < 0.5
 
 
-def test_a_fixed_suffix_and_a_template_are_told_apart() -> None:
-    suffixed = [
-        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"word{i} other{i} third{i} and. Reason step by step")
-        for i in range(60)
-    ]
-    slotted = [
-        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"Write an article about word{i} other{i}. Include headings and")
-        for i in range(60)
-    ]
-    assert features(suffixed)["fixed_suffix"] > 0.8
-    assert features(suffixed)["reasoning_cues"] > 0.8
-    assert features(slotted)["template"] > 0.7
+def test_an_answer_that_was_given_is_gone_on_from_too() -> None:
+    def talk(told: str) -> list[Request]:
+        turns = [[Message("user", "…"), Message("assistant", f"answer {at - 1}"), Message("user", f"and {at}?")] for at in range(80)]
+        return [
+            account(request_id=str(at), timestamp=START + 600 * at, prompt=None, messages=turn, response=told.format(at))
+            for at, turn in enumerate(turns)
+        ]
+
+    assert features(talk("answer {}"))["resumed_volume"] > 3 > 0.5 > features(talk("other {}"))["resumed_volume"]
+
+
+AROUND = "This is a long and constant text that stands around each question and says nothing at all about it. " * 3
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        lambda text: [Message("user", f"{AROUND}{text} {AROUND}")],
+        lambda text: [Message("system", text), Message("user", "go on")],
+        lambda text: [Message("user", text), Message("assistant", "Understood."), Message("user", "Please answer.")],
+        lambda text: [Message("user", "next"), Message("assistant", "get()"), Message("tool", text)],
+        lambda text: [Message("user", "Hi"), Message("assistant", "Hello!"), Message("user", text)],
+    ],
+    ids=["constant text", "system prompt", "constant last turn", "tool", "invented turns"],
+)
+def test_new_text_is_found_wherever_it_stands(hidden: Callable[[str], list[Message]]) -> None:
+    plain = series(150, 900)
+    moved = [changed(each, {"prompt": None, "messages": hidden(str(each.prompt))}) for each in plain]
+    seen, found = features(plain), features(moved)
+    for name in ("new_share", "new_volume", "steady_new_volume"):
+        assert found[name] > 0.85 * seen[name], name
+
+
+def test_one_text_billed_at_many_lengths_is_not_one_prompt() -> None:
+    same = series(120, 900, prompt="Next")
+    longer = [changed(each, {"usage": Usage(20 + at, 100)}) for at, each in enumerate(same)]
+    assert features(same)["new_volume"] < 4 < 6 < features(longer)["new_volume"]
+
+
+def test_what_is_declared_is_scaled_from_nothing_upwards() -> None:
+    """So it can raise the odds and never lower them."""
+    for feature in FEATURES:
+        assert feature.forging
+        if feature.cost == "declared":
+            assert feature.scale == "absolute"
+            assert feature.low == 0
+            assert feature.direction == 1
+
+
+def test_parameters_that_buy_more_are_seen() -> None:
+    assert features(series(20, 600, parameters=Parameters(n=4)))["bought"] > 3
+    assert features(series(20, 600, parameters=Parameters(temperature=0.0)))["bought"] == 0
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=NAMES)
@@ -124,22 +169,6 @@ def test_every_feature_says_why_and_names_a_technique() -> None:
         assert feature.why.endswith((".", ")."))
         assert feature.atlas.startswith("AML.T")
         assert all(slot in feature.sentence for slot in ("{value}", "{median}", "{p99}"))
-
-
-def test_a_sorted_list_a_pace_and_a_scaffold_are_seen() -> None:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    ordered = [account(request_id=str(i), timestamp=START + 1800 * i, prompt=f"{letters[i // 4]}word{i} is what") for i in range(100)]
-    shuffled = [account(request_id=str(i), timestamp=START + 1800 * i, prompt=f"{letters[i * 7 % 26]}word{i} is what") for i in range(100)]
-    assert features(ordered)["list_order"] > 0.7 > 0.4 > features(shuffled)["list_order"]
-    bursts = [each for day in range(5) for each in series(40 if day % 2 else 2, 60 * (day + 1))]
-    bursts = [changed(each, {"timestamp": START + 86_400 * (at // 20) + at % 20}) for at, each in enumerate(bursts)]
-    assert features(series(100, 900))["even_pace"] > 0.9
-    assert features(bursts)["even_pace"] < features(series(100, 900))["even_pace"]
-    scaffold = [
-        account(request_id=str(i), timestamp=START + 600 * i, prompt=f"Tell me about word{i} in one line please") for i in range(60)
-    ]
-    assert features(scaffold)["near_repeats"] > 0.9
-    assert features(series(60, 600))["near_repeats"] < 0.6
 
 
 def test_content_far_from_the_traffic_class_is_seen() -> None:

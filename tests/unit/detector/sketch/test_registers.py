@@ -31,3 +31,26 @@ def test_bottom_k_keeps_the_smallest_distinct_values() -> None:
 
 def test_sums_saturate() -> None:
     assert registers.add_saturating(np.array([250], np.uint8), np.array([10], np.uint8)).tolist() == [255]
+
+
+def test_counted_samples_of_parts_merge_to_the_sample_of_the_whole() -> None:
+    rng = np.random.Generator(np.random.PCG64(3))
+    owner, hashes = rng.integers(0, 3, 4000), rng.integers(1, 700, 4000).astype(np.uint32) * np.uint32(6_000_011)
+    whole, counts = registers.bottom_counted(owner, hashes, 3, 20)
+    merged = registers.bottom_counted(owner[:0], hashes[:0], 3, 20)
+    for part in np.array_split(np.arange(4000), 7):
+        merged = registers.merge_bottom_counted(*merged, *registers.bottom_counted(owner[part], hashes[part], 3, 20))
+    assert np.array_equal(merged[0], whole)
+    assert np.array_equal(merged[1], counts)
+    assert counts.max() > 1
+    for mine in range(3):
+        distinct, times = np.unique(hashes[owner == mine], return_counts=True)
+        assert np.array_equal(whole[mine], distinct[:20])
+        assert np.array_equal(counts[mine], np.minimum(times[:20], 255))
+
+
+def test_counts_of_a_sample_stop_at_255() -> None:
+    kept, counts = registers.bottom_counted(np.zeros(300, dtype=np.int64), np.full(300, 9, np.uint32), 1, 4)
+    again = registers.merge_bottom_counted(kept, counts, kept, counts)
+    assert again[0][0, 0] == 9
+    assert again[1][0, 0] == counts[0, 0] == 255
