@@ -298,6 +298,8 @@ class Engine:
         for name in ("own", "evidence", "plain"):  # the strongest evidence so far was another model's
             self.accounts.records[name][everybody] = NOTHING
         self._judge(everybody, at)
+        records = self.accounts.records  # what campaigns lend stays theirs: rulings on accounts move no groups
+        records["evidence"][everybody] = np.maximum(records["evidence"][everybody], grouping.shares(self, everybody))
         self.changed.update(self.accounts.ids)
         return self._verdicts(everybody, at, tick) if len(everybody) else []
 
