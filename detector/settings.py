@@ -78,7 +78,7 @@ class Settings:
     group_range: float = 1.5
     """How far a stream's own middle group may move the height of groups: hands differ by as much in how alike their people are."""
     weak_odds: float = 2.0
-    """What a member loses of its campaign's evidence if it had no ties, and half of it at a quarter of the middle member's; none from half."""
+    """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
     loose_odds: float = 1.0
     """What a looser group's further members lose for each log-odd by which it is weaker than the tight group inside it: they made it so."""
     unlike_quantile: float = 0.2

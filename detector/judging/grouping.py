@@ -14,7 +14,6 @@ from siphonwatch.detector.judging.accounts import NOTHING
 from siphonwatch.detector.scoring import group_judge
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.groups import Groups
-from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import account as verdict
 from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts import linking
@@ -95,7 +94,7 @@ def _adopt(
     standing: group_judge.Standing, features: Array, at: int,
 ) -> None:  # fmt: skip
     """Make campaigns of the groups that are over their height, and give each the number of the known one that it goes on from."""
-    context, settings, accounts = engine.context, engine.settings, engine.accounts
+    context, accounts = engine.context, engine.accounts
     flagged = np.flatnonzero(above >= 0.0).tolist()
     found: dict[frozenset[str], list[int]] = {}
     for together in campaigns.united([candidates[number] for number in flagged]):
@@ -116,11 +115,10 @@ def _adopt(
 def _shares(
     members: Array, strength: Array, parts: list[int], candidates: list[Array], above: Array, own: Array, engine: Engine
 ) -> list[float]:  # fmt: skip
-    """What each of ``members`` has of a campaign's evidence: that of the strongest group it is in, less
+    """What each of ``members`` has of a campaign's evidence.
 
-    - what a looser group lost by taking it in, beside the tighter group that was there;
-    - what it is weakly tied, beside the middle member;
-    - what it is behind the others by itself.
+    It is that of the strongest group the member is in, less what a looser group lost by taking it in beside the tighter one that was there,
+    what the member is weakly tied, and what it is behind the others by itself.
     """
     settings = engine.settings
     share, core = np.full(len(members), NOTHING), np.full(len(members), NOTHING)

@@ -55,7 +55,9 @@ class GroupLook:
     features: Array  # (G, F)
 
 
-def group_looks(requests: Sequence[Request], labels: Mapping[str, Label], prior: Prior, moments: Sequence[float] = LOOKS) -> list[GroupLook]:
+def group_looks(
+    requests: Sequence[Request], labels: Mapping[str, Label], prior: Prior, moments: Sequence[float] = LOOKS
+) -> list[GroupLook]:
     """What the judging would link at each of ``moments`` of time-ordered ``requests``, members judged by ``prior``."""
     model, found = Model(prior), []
     for names, rows, released in states(requests, len(labels), moments):

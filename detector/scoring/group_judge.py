@@ -81,11 +81,11 @@ _FEW = "fewer accounts"
 
 FEATURES = (
     GroupFeature("members", lambda s: s.own, _SLOW, "What members are by themselves adds up.",
-        "has members who look {value} of the way to a harvest by themselves, on the average"),
+        "has members who look {value} of the way to a harvest by themselves, on average"),
     GroupFeature("least_member", lambda s: s.least, _SLOW, "Among strangers one in five is a person who talks.",
-        "has hardly a member who does not: four in five are above {value} of the way"),
+        "has four members in five who are {value} of the way to a harvest or more by themselves"),
     GroupFeature("most_member", lambda s: s.most, _SLOW, "Some accounts of a hydra do more than others.",
-        "has members who by themselves are {value} of the way to a harvest or more, one in ten"),
+        "has one member in ten who is {value} of the way to a harvest or more by itself"),
     GroupFeature("divides", lambda s: s.divided * s.bound * s.alike, f"{_UNBOUND}; {_APART}",
         "One list behind many accounts: they belong together, are like random parts of a whole, and do not repeat each other.",
         "divides its work: its {size} accounts {bonds}, are parts of one whole in subjects, lengths and hours, and repeat {repeated} of "

@@ -64,7 +64,7 @@ class Links:
 def _useful(values: Array, population: int) -> tuple[Array, Array]:
     """(N, k) codes >= 0 of values that at least two accounts hold, -1 elsewhere; (codes,) their rarity in ``UNIT``."""
     row, column = np.nonzero(values)
-    distinct, code, holders = np.unique(values[row, column], return_inverse=True, return_counts=True)
+    _, code, holders = np.unique(values[row, column], return_inverse=True, return_counts=True)
     shared = holders > 1
     number = np.where(shared, np.cumsum(shared) - 1, -1)
     codes = np.full(values.shape, -1, np.int64)

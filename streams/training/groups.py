@@ -16,7 +16,7 @@ _WHOLE = ("group", "account")
 
 def pack(made: GroupExamples) -> bytes:
     """As a compressed NumPy archive; features are kept to four digits."""
-    kept = {each.name: np.asarray(getattr(made, each.name)) for each in fields(made)}
+    kept: dict[str, Any] = {each.name: np.asarray(getattr(made, each.name)) for each in fields(made)}
     for name in _REAL:
         kept[name] = kept[name].astype(np.float32)
     for name in ("inputs", "last"):

@@ -43,7 +43,7 @@ def write_examples() -> None:
 
 def table() -> None:
     """At the end of each stream: what is flagged through groups, the stream's hand left out of both priors."""
-    print("| stream, its hand left out | campaigns of 3 or more half caught | with half of their tokens | harvesters | innocents | groups |")
+    print("| stream, its hand left out | campaigns of 3 or more half caught | by tokens | harvesters | innocents | groups |")
     print("| --- | --- | --- | --- | --- | --- |")
     for hand, names in HANDS.items():
         known = group_prior({other: part for other, part in group_files.hands().items() if other != hand})
