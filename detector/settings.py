@@ -73,30 +73,20 @@ class Settings:
     # -- campaigns
     link_ms: int = 3 * HOUR_MS
     """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
-    link_odds: float = 4.5
-    """Mean weight of what a group's accounts share, pair by pair, before they are linked: odds of 90 to 1 against chance."""
-    link_reach: float = 3.0
-    """Evidence under the flag down to which an account may join a campaign: the innocent half is never pulled in. With 2, half of a hydra
-    of two dozen questions an account stayed out where the stream had raised the flag."""
-    link_most: int = 1500
-    """Accounts linked at a time, the strongest first: pairs cost memory by the square, 180 MB at the most."""
     link_least: int = 3
     """Accounts that make a campaign."""
-    tie_odds: float = 1.2
-    """Mean weight that shared addresses and payment, or like content, must have in a campaign: clients, parameters, system prompts
-    and ways to open a question are shared by too many."""
-    overlap_odds: float = 4.0
-    """What a campaign loses if its members all sent the same prompts: a hydra divides its list, a class shares it."""
-    size_odds: float = 0.45
-    """What each doubling of its members may add to a campaign over their average: they are not independent, and they were
-    chosen for looking alike, so far less than the sum of their evidence."""
-    alike_odds: float = 0.25
-    """The same where nothing but likeness ties its members: people of one trade ask alike, but do not share a payment card."""
-
-    together_odds: float = 0.5
-    """Mean weight of sign-ups close together from which accounts that are merely alike may be one by their number ..."""
-    alike_most: int = 4
-    """... and how many of them count where they did not sign up together: who uses a popular template does so with hundreds."""
+    group_range: float = 1.5
+    """How far a stream's own middle group may move the height of groups: hands differ by as much in how alike their people are."""
+    weak_odds: float = 2.0
+    """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
+    loose_odds: float = 1.0
+    """What a looser group's further members lose for each log-odd by which it is weaker than the tight group inside it: they made it so."""
+    unlike_quantile: float = 0.2
+    """A member whose own evidence is less than that of this share of the group ..."""
+    unlike_reach: float = 1.5
+    """... by more than this loses what it is below: an innocent behind a hydra's address does not look like its accounts."""
+    campaigns_most: int = 1000
+    """Campaigns remembered, the strongest: a provider has some dozens."""
     campaign_growth: float = 1.25
     """A campaign is told of again when it has so many times the members that it was last told of with."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.judging import reviewing, teaching
+from siphonwatch.detector.judging import grouping, reviewing, teaching
 from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts, facts
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.teaching import Teaching
@@ -28,10 +28,8 @@ from siphonwatch.detector.sketch.panes import Added, Panes
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.sketch.row import GENERATION
 from siphonwatch.detector.verdicts import account as verdict
-from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts import limit_habits as evasion
 from siphonwatch.detector.verdicts.account import Level, Reason, Verdict
-from siphonwatch.detector.verdicts.campaign import Campaign, CampaignVerdict
 from siphonwatch.detector.verdicts.finding import Finding, place, settled
 
 Array = npt.NDArray[Any]
@@ -52,7 +50,7 @@ class Engine:
         self.dropped: list[str] = []
         self.teaching = Teaching()
         self._model: Model | None = None
-        self._shipped = Model(prior)
+        self.shipped = Model(prior)
         self._reference = self.model.reference
         self._summary: Summary | None = None
         self._own = Panes(settings)  # of ``process``: a log that is one partition
@@ -145,7 +143,7 @@ class Engine:
         features, judged = matrix(view), view.count("requests") >= self.settings.judged_floor
         current = self.model.log_odds(features, self.summary)
         alike = np.maximum(self.model.resemblance(features, self.summary), 0.0)
-        shipped = self._shipped.log_odds(features, self.summary) if self.context.taught else current
+        shipped = self.shipped.log_odds(features, self.summary) if self.context.taught else current
         records["current"][position] = np.where(judged, current, NOTHING)
         for name, value in (("own", current), ("evidence", current), ("shipped", shipped), ("plain", current - alike)):
             records[name][position] = np.maximum(records[name][position], np.where(judged, value, NOTHING))
@@ -186,25 +184,20 @@ class Engine:
     def standing(self, position: Array) -> Array:
         """Evidence as it stands now: an account's own, or its campaign's."""
         records = self.accounts.records[position]
-        strength = {one.number: one.evidence for one in self.context.campaigns}
-        shared = np.array([strength.get(number, NOTHING) for number in records["campaign"].tolist()])
-        return teaching.as_ruled(self, position, np.maximum(records["current"], shared))
+        return teaching.as_ruled(self, position, np.maximum(records["current"], grouping.shares(self, position)))
 
     def reasons(self, position: Array) -> list[list[Reason]]:
         """The strongest features of each account, or of its campaign where that is the stronger."""
         if not len(position):
             return []
         features = matrix(self.view(self.accounts.rows[position]))
-        current, numbers = self.accounts.records["current"][position], self.accounts.records["campaign"][position]
-        strongest = {one.number: one for one in self.context.campaigns}
-        shared = np.zeros(len(position), dtype=bool)
-        for row, (own, number) in enumerate(zip(current.tolist(), numbers.tolist(), strict=True)):
-            group = strongest.get(number)
-            if group is not None and group.evidence > own and group.features:
-                features[row], shared[row] = group.features, True
-        over = self.over_median(features)
-        found = [verdict.reasons(features[row], over[row], self.summary) for row in range(len(position))]
-        return [verdict.of_campaign(each) if shared[row] else each for row, each in enumerate(found)]
+        records = self.accounts.records[position]
+        over, shared = self.over_median(features), grouping.shares(self, position) > records["current"]
+        groups = {one.number: one for one in self.context.campaigns}
+        return [
+            verdict.of_campaign(groups[number].reasons) if lent else verdict.reasons(features[row], over[row], self.summary)
+            for row, (lent, number) in enumerate(zip(shared.tolist(), records["campaign"].tolist(), strict=True))
+        ]
 
     def over_median(self, features: Array) -> Array:
         """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""
@@ -247,7 +240,7 @@ class Engine:
         due = context.epoch >= 0 and span != context.epoch * settings.epoch_ms // settings.link_ms
         context.epoch = epoch
         self._forget(tick)
-        return self._link(at, tick) if due else []
+        return self._group(at, tick) if due else []
 
     def _learn_population(self, epoch: int) -> None:
         """Count the accounts that were active in ``epoch``, as they look now."""
@@ -283,90 +276,10 @@ class Engine:
                 self.verdicts.pop(account, None)
                 self.changed.discard(account)
 
-    # --------------------------------------------------------------------------------------------- campaigns
-
-    def _link(self, at: int, tick: int) -> list[Finding]:
-        """Link suspicious accounts, judge the groups, and pass their level on to their members."""
-        context, settings, accounts = self.context, self.settings, self.accounts
-        rows, records = accounts.known()
-        near = np.flatnonzero((records["current"] >= context.height - settings.link_reach) & (records["allowed"] == 0))
-        ids = np.array([accounts.ids[position] for position in near.tolist()], dtype=object)
-        near = near[np.argsort(ids, kind="stable")]  # by id, so that nothing below depends on the order of arrival
-        strongest = np.argsort(-records["current"][near], kind="stable")[: settings.link_most]
-        candidates = near[np.sort(strongest)]
-        if len(candidates) < settings.link_least:
-            return []
-        group, weights = campaigns.link(View(rows), candidates, settings)
-        found: dict[frozenset[str], Array] = {}
-        for number in np.flatnonzero(np.bincount(group) >= settings.link_least).tolist():
-            members = np.flatnonzero(group == number)
-            found[frozenset(accounts.ids[position] for position in candidates[members].tolist())] = members
-        touched: set[int] = set()
-        for number, names in campaigns.adopt(list(found), context.campaigns, context.next_campaign):
-            context.next_campaign = max(context.next_campaign, number + 1)
-            members = found[names]
-            touched.update(self._judge_campaign(number, sorted(names), candidates[members], campaigns.ties(weights, members), at))
-        position = np.array(sorted(touched, key=lambda each: accounts.ids[each]), dtype=np.int64)
-        changes: list[Finding] = [self._tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)]
-        return changes + (self._verdicts(position, at, tick) if len(position) else [])
-
-    def _tell(self, one: Campaign, at: int, tick: int) -> CampaignVerdict:
-        """The verdict on a campaign as it stands now."""
-        previous, one.told_level, one.told_members = Level(one.told_level), one.level, len(one.members)
-        features = np.array([one.features])
-        return CampaignVerdict(
-            campaign=one.name,
-            level=Level(one.level).word,
-            previous=previous.word,
-            score=verdict.probability(one.evidence),
-            evidence=round(one.evidence, 4),
-            at=at / 1000,
-            tick=tick,
-            since=one.since / 1000,
-            size=len(one.members),
-            members=list(one.members),
-            ties=one.ties,
-            tied_by=campaigns.tie_words(one.ties),
-            requests=one.requests,
-            tokens_out=one.tokens_out,
-            reasons=verdict.reasons(features[0], self.over_median(features)[0], self.summary),
-        )
-
-    def _judge_campaign(self, number: int, names: list[str], position: Array, ties: dict[str, float], at: int) -> list[int]:
-        """Score the merged state of a group; the positions of its members if it stands as a campaign."""
-        context, settings = self.context, self.settings
-        owned = sum(ties.get(trait, 0.0) for trait in campaigns.OWNED) >= settings.tie_odds
-        if not owned and ties.get("content", 0.0) < settings.tie_odds:
-            return []
-        rows, records = self.accounts.rows, self.accounts.records
-        union = self.view(state.merge_all(rows[position]))
-        features = matrix(union)
-        merged = float(self.model.log_odds(features, self.summary)[0])
-        average = float(np.mean(records["current"][position]))
-        overlap = campaigns.overlap(View(rows[position]), union)
-        counted = len(position)
-        if not owned and ties.get("created", 0.0) < settings.together_odds:  # a popular template makes a crowd alike, not one
-            counted = min(counted, settings.alike_most)
-        by_size = (settings.size_odds if owned else settings.alike_odds) * float(np.log2(counted))
-        evidence = min(merged, average + by_size) - settings.overlap_odds * overlap
-        known = next((one for one in context.campaigns if one.number == number), None)
-        if known is None:
-            if evidence < context.height:
-                return []
-            known = Campaign(number, names, at, evidence, ties)
-            context.campaigns.append(known)
-        known.members = sorted(set(known.members) | set(names))
-        known.evidence = max(known.evidence, evidence)
-        known.ties = ties
-        known.features = features[0].tolist()
-        known.level = int(verdict.level_of(np.array([known.evidence]), context.height, settings)[0])
-        everyone = self.accounts.positions([name for name in known.members if name in self.accounts.index])
-        records["campaign"][everyone] = number
-        records["evidence"][everyone] = np.maximum(records["evidence"][everyone], known.evidence)
-        known.requests = int(records["requests"][everyone].sum())
-        known.tokens_out = int(records["tokens_out"][everyone].sum())
-        self.changed.update(known.members)
-        return [int(each) for each in everyone]
+    def _group(self, at: int, tick: int) -> list[Finding]:
+        """Link accounts, judge groups, and pass what was found on to their members."""
+        told, position = grouping.group(self, at, tick)
+        return [*told, *(self._verdicts(position, at, tick) if len(position) else [])]
 
     # ---------------------------------------------------------------------------------------------- rulings
 
@@ -385,6 +298,8 @@ class Engine:
         for name in ("own", "evidence", "plain"):  # the strongest evidence so far was another model's
             self.accounts.records[name][everybody] = NOTHING
         self._judge(everybody, at)
+        records = self.accounts.records  # what campaigns lend stays theirs: rulings on accounts move no groups
+        records["evidence"][everybody] = np.maximum(records["evidence"][everybody], grouping.shares(self, everybody))
         self.changed.update(self.accounts.ids)
         return self._verdicts(everybody, at, tick) if len(everybody) else []
 

@@ -23,7 +23,7 @@ def review(engine: Engine) -> list[Card]:
     if not names:
         return []
     position, inputs = accounts.positions(names), engine.inputs_of(names)
-    evidence = engine.standing(position)
+    evidence = records["current"][position]  # their own: what a campaign lends its members teaches nothing about accounts
     ruled = np.array(context.lesson.examples).reshape(-1, inputs.shape[1])
     cards, owner = pick(inputs, evidence, context.height, ruled, settings)
     made = []

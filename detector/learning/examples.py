@@ -7,7 +7,7 @@ accounts is not a third of what there is to learn, and a rare product is not not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +63,14 @@ def _released(models: Array, times: Array, begin: int, now: int) -> list[int]:
     return [int(model) for model in distinct[new]]
 
 
-def looks(requests: Sequence[Request], labels: Mapping[str, Label], moments: Sequence[float] = LOOKS, text: bool = True) -> list[Look]:
-    """The judged accounts of time-ordered ``requests`` at each of ``moments``. Without ``text`` the log is one that holds no prompts."""
+def states(
+    requests: Sequence[Request], accounts: int, moments: Sequence[float], text: bool = True
+) -> Iterator[tuple[list[str], npt.NDArray[Any], list[int]]]:
+    """(ids, rows, newly released models) of all accounts of time-ordered ``requests`` at each of ``moments``."""
     times = np.array([epoch_ms(request.timestamp) for request in requests], dtype=np.int64)
     models = hash_strings([request.model for request in requests]) >> np.uint64(32)
     index: dict[str, int] = {}
-    rows, found, begin = state.empty(len(labels)), [], 0
+    rows, begin = state.empty(accounts), 0
     for share in moments:
         end = int(np.searchsorted(times, times[0] + share * (times[-1] - times[0]), "right"))
         for low in range(begin, end, 20_000):
@@ -80,11 +82,17 @@ def looks(requests: Sequence[Request], labels: Mapping[str, Label], moments: Seq
             position = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int64)
             rows[position] = state.merge(rows[position], state.fold(part, codes, len(names)))
         begin = end
-        view = View(rows[: len(index)], released=_released(models[:end], times[:end], int(times[0]), int(times[end - 1])))
+        yield list(index), rows[: len(index)], _released(models[:end], times[:end], int(times[0]), int(times[end - 1]))
+
+
+def looks(requests: Sequence[Request], labels: Mapping[str, Label], moments: Sequence[float] = LOOKS, text: bool = True) -> list[Look]:
+    """The judged accounts of time-ordered ``requests`` at each of ``moments``. Without ``text`` the log is one that holds no prompts."""
+    found = []
+    for accounts, rows, released in states(requests, len(labels), moments, text):
+        view = View(rows, released=released)
         judged = np.flatnonzero(view.count("requests") >= DEFAULT.judged_floor)
         features, population = matrix(view)[judged], Population()
         population.observe(features)
-        accounts = list(index)
         mine = [labels[accounts[each]] for each in judged]
         found.append(
             Look(

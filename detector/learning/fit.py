@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import optimize
 from siphonwatch.detector.learning.examples import Examples
 from siphonwatch.detector.scoring.features import NAMES, NEEDS_TEXT, STANDS_IN
+from siphonwatch.detector.scoring.group_judge import GroupPrior
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import DEFAULT
@@ -67,8 +68,8 @@ def averaged(hands: Mapping[str, Examples], text: bool = True) -> tuple[Array, f
     return weights, DEFAULT.flag_odds - float(np.mean(heights))
 
 
-def prior(hands: Mapping[str, Examples], made_by: str) -> Prior:
-    """The prior from the examples of several hands."""
+def prior(hands: Mapping[str, Examples], made_by: str, groups: GroupPrior | None = None) -> Prior:
+    """The prior from the examples of several hands; ``groups`` is what they teach of groups."""
     weights, bias = averaged(hands)
     blind, blind_bias = averaged(hands, text=False)
     counts = sum((part.population.counts for part in hands.values()), np.zeros_like(Population().counts))
@@ -80,4 +81,5 @@ def prior(hands: Mapping[str, Examples], made_by: str) -> Prior:
         textless_bias=round(blind_bias, 4),
         reference=reference,
         made_by=made_by,
+        groups=groups,
     )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.learning.lesson import Lesson, resemblance
 from siphonwatch.detector.scoring.features import DIRECTION, HIGH, LOW, NAMES, RELATIVE
+from siphonwatch.detector.scoring.group_judge import GroupPrior
 from siphonwatch.detector.scoring.population import Population, Summary
 from siphonwatch.detector.settings import DEFAULT
 
@@ -31,6 +32,7 @@ class Prior(msgspec.Struct, frozen=True):
     textless_bias: float
     reference: dict[str, dict[int, int]]  # feature -> bin -> accounts: the simulator's population
     made_by: str  # how to make it again
+    groups: GroupPrior | None = None  # the same of groups; without it none are judged
 
 
 class Model:

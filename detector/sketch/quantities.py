@@ -128,7 +128,7 @@ class View:
         return np.where(asks >= 5, np.clip(squared - 1.0 / np.maximum(asks, 1.0), 0.0, 1.0), 0.0)
 
     @cached_property
-    def _shingles(self) -> tuple[Array, Array]:
+    def shingles(self) -> tuple[Array, Array]:
         """(N, k) kept shingle hashes of both generations and how many requests held each; boilerplate counts 0.
 
         Boilerplate is what a quarter of the requests hold: a system prompt, a template, a constant turn.
@@ -143,7 +143,7 @@ class View:
     @cached_property
     def new_shingles(self) -> Array:
         """Distinct shingles that one request alone held, estimated from the k-th smallest hash (Bar-Yossef et al. 2002)."""
-        hashes, counts = self._shingles
+        hashes, counts = self.shingles
         kept = np.maximum((hashes != 0).sum(axis=1), 1)
         least = np.maximum(hashes[:, -1].astype(np.float64), 1.0) / 2.0**32
         distinct = np.where(hashes[:, -1] != 0, (hashes.shape[1] - 1) / least, (hashes != 0).sum(axis=1))
@@ -153,7 +153,7 @@ class View:
     @cached_property
     def once(self) -> Array:
         """Share of the distinct shingles, boilerplate apart, that one request alone held, in [0, 1]; half where there are none."""
-        _, counts = self._shingles
+        _, counts = self.shingles
         result: Array = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
         return result
 
@@ -208,11 +208,27 @@ class View:
         """(N,) 32-bit hash of the model of the newest request."""
         return self._model_at("model_last", 0)
 
+    @cached_property
+    def first_minute(self) -> Array:
+        """(N,) minute of the oldest answered request that is remembered, since 1970; 0 where there is none."""
+        moment = self._moment("model_first", 1) >> np.uint64(32)
+        return np.where(moment > 0, np.uint64(2**32 - 1) - moment, np.uint64(0)).astype(np.float64)
+
+    @cached_property
+    def last_minute(self) -> Array:
+        """(N,) minute of the newest answered request."""
+        result: Array = (self._moment("model_last", 0) >> np.uint64(32)).astype(np.float64)
+        return result
+
     def _model_at(self, name: str, age: int) -> Array:
+        result: Array = self._moment(name, age) & np.uint64(0xFFFFFFFF)
+        return result
+
+    def _moment(self, name: str, age: int) -> Array:
         row, generation = np.arange(len(self)), self.state["generation"].astype(np.int64)
         wanted = self.state["slots"][name][row, (generation - age) % 2]
         other = self.state["slots"][name][row, (generation - age + 1) % 2]
-        result: Array = np.where(wanted > 0, wanted, other) & np.uint64(0xFFFFFFFF)
+        result: Array = np.where(wanted > 0, wanted, other)
         return result
 
     @cached_property

@@ -16,8 +16,9 @@ from rich.text import Text
 from siphonwatch.detector.judging.accounts import Facts
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning.rulings import Ruling
-from siphonwatch.detector.verdicts.campaign import TRAIT_WORDS, Campaign, tie_words
+from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
 from siphonwatch.detector.verdicts.limits import SIGNS
+from siphonwatch.detector.verdicts.linking import WORDS
 from siphonwatch.streams.common.printable import cell, printable, within_markup
 from siphonwatch.streams.common.times import day, rfc3339
 from siphonwatch.streams.desk.desk import AccountReport
@@ -178,7 +179,7 @@ def campaign(one: Campaign) -> None:
     console.print(f"{one.requests:,} requests, {one.tokens_out:,} tokens of answers taken")
     console.print("\n[bold]what ties them[/] (mean log-odds against chance, pair by pair)")
     for trait, weight in one.ties.items():
-        console.print(f"  {weight:5.2f}  {TRAIT_WORDS[trait]}")
+        console.print(f"  {weight:5.2f}  {WORDS[trait]}")
     for sign in np.flatnonzero(one.limit_counts).tolist():
         count, peak = one.limit_counts[sign], one.limit_peaks[sign]
         console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")

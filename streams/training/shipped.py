@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 from siphonwatch.detector.learning import fit
 from siphonwatch.detector.learning.examples import Examples, of_worlds
+from siphonwatch.detector.learning.group_fit import group_prior
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.scoring.population import Population
+from siphonwatch.streams.training import groups
 
 SEEDS = range(12)  # worlds of the simulator: one hand more
 
@@ -48,6 +50,6 @@ def hands() -> dict[str, Examples]:
 def make(path: Path) -> Prior:
     """Simulate, fit, and write the prior to ``path``; the same bytes each time."""
     every = hands() | {"simulator": of_worlds(SEEDS)}
-    made = fit.prior(every, "siphonwatch prior detector/scoring/prior.json")
+    made = fit.prior(every, "siphonwatch prior detector/scoring/prior.json", group_prior(groups.hands()))
     path.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
     return made

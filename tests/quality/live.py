@@ -19,12 +19,14 @@ from siphonwatch.detector.judging.accounts import NEVER
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning import fit
 from siphonwatch.detector.learning.examples import Examples
+from siphonwatch.detector.learning.group_fit import group_prior
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import DAY_MS, DEFAULT, Settings
 from siphonwatch.detector.simulate import Label
+from siphonwatch.streams.training import groups as group_files
 
 from tests.quality.figures import average_precision
 from tests.quality.hands import HANDS, JUDGED, shipped, stream
@@ -52,7 +54,8 @@ class Outcome:
 
 def held_out(hand: str, hands: Mapping[str, Examples]) -> Prior:
     """The prior that has not seen ``hand``."""
-    return fit.prior({name: part for name, part in hands.items() if name != hand}, f"all hands but {hand}")
+    groups = group_prior({name: part for name, part in group_files.hands().items() if name != hand})
+    return fit.prior({name: part for name, part in hands.items() if name != hand}, f"all hands but {hand}", groups)
 
 
 def play(requests: Sequence[Request], prior: Prior, labels: Mapping[str, Label], analyst: bool = False, wrong: float = 0.0,
@@ -128,7 +131,7 @@ def line(name: str, found: Outcome) -> str:
 
 def main(names: Sequence[str]) -> None:
     """Print the table of the named streams."""
-    hands = shipped()
+    hands = shipped.hands()
     print(HEADER.format("stream, its hand left out"))
     for hand in HANDS:
         name = JUDGED[hand]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request, epoch_ms
-from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import Label, World, simulate
 from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import decode, encode
@@ -102,6 +100,6 @@ def test_a_campaign_is_a_finding_of_its_own_with_members_ties_and_reasons() -> N
 def test_users_of_a_popular_template_are_a_crowd_and_not_a_campaign() -> None:
     """A world in which 110 graders with one template were once a campaign by their number alone."""
     traffic = simulate(World(2000, 3.0, 0.02, 901, variety=1.3))
-    engine = run(traffic.requests, prior.load(), replace(DEFAULT, link_reach=2.0))
+    engine = run(traffic.requests, prior.load())
     pulled = [account for one in engine.context.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
     assert len(pulled) <= 3
