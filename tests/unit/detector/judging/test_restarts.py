@@ -6,17 +6,18 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.panes import Panes
 from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.stores import snapshot
 
-WORLD = World(accounts=150, days=1.2, prevalence=0.15, seed=13, harvests=("reasoning", "pivot", "hydra"), variety=0.0)
+from tests.quality.groups_of import of_hydra
+
+HYDRA = frozenset({"addresses:shared", "division:balanced"})
 
 
 def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]], bytes]:
-    requests = simulate(WORLD).requests
+    requests = of_hydra(1, HYDRA).requests
     panes, engine, found = Panes(DEFAULT), Engine(prior.load()), []
     for start in range(0, len(requests), 500):
         part = requests[start : start + 500]

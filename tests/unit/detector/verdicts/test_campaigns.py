@@ -28,7 +28,8 @@ def members(engine: Engine, labels: dict[str, Label]) -> list[Counter[str]]:
     return [Counter(labels[account].label for account in one.members) for one in engine.context.campaigns]
 
 
-HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=3, harvests=("hydra",), variety=0.0)
+# One world, to see what a campaign looks like; how many hydras are found, and which innocents with them, tests/quality measures.
+HYDRA = World(accounts=700, days=2.0, prevalence=0.05, seed=1, harvests=("hydra",), variety=0.0)
 INNOCENT = World(accounts=700, days=2.0, prevalence=0.0, seed=8, variety=0.0)
 
 
@@ -64,7 +65,7 @@ def test_innocents_that_share_something_are_not_pulled_in(change: object) -> Non
     assert len(pulled) <= 3, Counter(labels[account].kind for account in pulled)
 
 
-def test_an_innocent_behind_a_hydras_address_is_not_pulled_in() -> None:
+def test_an_innocent_behind_a_hydras_address_is_not_flagged_with_it() -> None:
     traffic = simulate(HYDRA)
     hydra = [account for account, label in traffic.labels.items() if label.label == "harvest"]
     address = next(request.source_ip for request in traffic.requests if request.account_id == hydra[0])
@@ -74,8 +75,9 @@ def test_an_innocent_behind_a_hydras_address_is_not_pulled_in() -> None:
         if request.account_id in talkers:
             request.source_ip = address
     engine = run(traffic.requests, prior.load())
-    pulled = {account for one in engine.context.campaigns for account in one.members}
-    assert len(pulled & set(talkers)) <= 1
+    flagged = {account for account, verdict in engine.verdicts.items() if verdict.level in ("throttle", "block")}
+    assert flagged & set(hydra)
+    assert len(flagged & set(talkers)) <= 1
 
 
 def test_a_campaign_is_a_finding_of_its_own_with_members_ties_and_reasons() -> None:

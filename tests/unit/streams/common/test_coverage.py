@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, Usage
-from siphonwatch.detector.scoring.features import NAMES, NEEDS_TEXT
+from siphonwatch.detector.scoring.features import FEATURES, NAMES, NEEDS_TEXT
 from siphonwatch.streams.common.coverage import ENOUGH, Coverage
 
 
@@ -20,8 +20,12 @@ def test_nothing_is_said_too_soon_and_then_the_truth() -> None:
     ]  # fmt: skip
     needing = {name for name, needs in zip(NAMES, NEEDS_TEXT, strict=True) if needs}
     assert needing <= set(seen.features_off)
-    assert {"young_account", "hugged_limit", "sampling", "end_users"} <= set(seen.features_off)
-    assert not {"steady_asks", "active_hours", "answer_length"} & set(seen.features_off)
+    resting = {feature.name for feature in FEATURES if {"parameters", "account_created_at"} & set(feature.fields)}
+    assert resting
+    assert resting <= set(seen.features_off)
+    others = {feature.name for feature in FEATURES if set(feature.fields) <= {"tokens", "source_ip"}}
+    assert others
+    assert not others & set(seen.features_off)
 
 
 def test_what_comes_later_is_no_longer_missing() -> None:
