@@ -117,7 +117,8 @@ def outcome(engine: Engine, requests: Sequence[Request], labels: Mapping[str, La
 
 HEADER = (
     "| {} | average precision | recall at 0.1 % | at 1 % | tokens above 0.1 % | flagged | precision as flagged | innocents flagged "
-    "| tokens behind flags | campaigns with half of their tokens behind flags |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| tokens behind flags | campaigns with half of their tokens behind flags |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
