@@ -25,6 +25,7 @@ COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what
     "account": ("account", "Show an account's features beside the population's, its score, level and reasons."),
     "campaigns": ("campaigns", "List the campaigns: accounts that are judged as one."),
     "campaign": ("campaigns", "Show one campaign: its members, what ties them, its size, start and tokens taken."),
+    "queue": ("queue", "Show whom to look at next: one account for each behaviour."),
     "rule": ("rulings", "Teach the model: what an account or a campaign really was."),
     "allow": ("rulings", "Put an account or a campaign on the allow list until a day."),
     "rulings": ("rulings", "What analysts ruled: list it, take it back."),

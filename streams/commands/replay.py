@@ -20,12 +20,15 @@ PATH = click.Path(path_type=Path)
 @click.argument("paths", nargs=-1, required=True, type=str)
 @click.option("--accounts", type=PATH, help="write one row an account to this CSV file")
 @click.option("--findings", type=PATH, help="write every change of a verdict to this JSON Lines file")
+@click.option("--queue", type=PATH, help="write whom to look at next, a row a behaviour, to this CSV file")
+@click.option("--rulings", type=PATH, help="rulings to be taught by, each from its own time on: `siphonwatch rulings list --json`")
 @click.option("--dead-letters", type=PATH, help="write refused records' places and reasons to this file")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
 @configured("format", "mapping", "account_fields", "tick_seconds")
 def replay(
-    settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, dead_letters: Path | None, top: int
-) -> None:
+    settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, queue: Path | None, rulings: Path | None,
+    dead_letters: Path | None, top: int,
+) -> None:  # fmt: skip
     """Run old logs through the same detector: log files, folders of them, or (with the extra ``remote``) addresses in a bucket.
 
     Ends with 3 where a file broke off: what is whole of it was read.
@@ -52,12 +55,17 @@ def replay(
                 letters.write(msgspec.json.encode(letter).decode() + "\n")
 
         on_progress = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
-        result = run(found, Engine(prior.load(), settings.detection()), reads, on_progress, on_dead)
+        engine = Engine(prior.load(), settings.detection())
+        if rulings:
+            engine.hear(outcome.read_rulings(rulings))
+        result = run(found, engine, reads, on_progress, on_dead)
     result.troubles[:0] = troubles
     if accounts:
         outcome.write_accounts(result.engine, accounts)
     if findings:
         outcome.write_findings(result.findings, findings)
+    if queue:
+        outcome.write_queue(result.engine, queue)
     tables.replayed(result, top)
     if any(trouble.lost for trouble in result.troubles):
         raise SystemExit(CUT)

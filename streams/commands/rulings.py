@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import msgspec
 from siphonwatch.streams.commands.options import STORE, configured
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
@@ -46,13 +47,19 @@ def rulings() -> None:
 
 @rulings.command("list")
 @click.option("--analyst", default="", help="only this analyst's")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a line, as `siphonwatch replay --rulings` reads them")
 @configured(*STORE)
-def list_rulings(settings: Config, analyst: str) -> None:
+def list_rulings(settings: Config, analyst: str, as_json: bool) -> None:
     """List rulings and allow-list entries, oldest first."""
     from siphonwatch.streams.commands import tables
     from siphonwatch.streams.desk import open_desk
 
-    tables.rulings([ruling for ruling in open_desk(settings).rulings() if not analyst or ruling.analyst == analyst])
+    given = [ruling for ruling in open_desk(settings).rulings() if not analyst or ruling.analyst == analyst]
+    if as_json:
+        for ruling in given:
+            click.echo(msgspec.json.encode(ruling))
+    else:
+        tables.rulings(given)
 
 
 @rulings.command()

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from siphonwatch.detector.judging.accounts import Facts
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
 from siphonwatch.detector.verdicts.limits import SIGNS
@@ -185,6 +186,20 @@ def campaign(one: Campaign) -> None:
         console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")
     console.print("\n[bold]members[/]")
     console.print("  " + "  ".join(map(printable, one.members)), soft_wrap=True, markup=False)
+
+
+def queue(cards: list[Card]) -> None:
+    """Whom to look at next."""
+    if not cards:
+        console.print("nobody to look at: no behaviour is near the flag that has not been ruled on")
+        return
+    table = Table("rank", _whole("account"), "level", "evidence", "alike", "campaign", "why", **PLAIN)
+    for rank, card in enumerate(cards, 1):
+        table.add_row(
+            str(rank), cell(card.account), _level(card.level), f"{card.evidence:.2f}", str(card.alike), card.campaign or "", card.why
+        )
+    console.print(table)
+    console.print("rule with `siphonwatch rule ACCOUNT harvest` or `benign`: what behaves alike is judged by it too", style="dim")
 
 
 def rulings(given: list[Ruling]) -> None:

@@ -7,10 +7,14 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from siphonwatch.detector.judging.accounts import Facts, facts
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.reviewing import review
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.finding import Finding
+from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.printable import for_csv
 from siphonwatch.streams.common.times import rfc3339
 from siphonwatch.streams.sources import files
@@ -52,3 +56,38 @@ def write_findings(findings: list[Finding], path: Path) -> None:
     for each in findings:
         buffer.write(finding.encode(each).decode() + "\n")
     files.text(buffer, path)
+
+
+QUEUE_COLUMNS = ("rank", "account_id", "level", "evidence", "alike", "accounts_alike", "campaign", "why")
+
+
+def write_queue(engine: Engine, path: Path) -> None:
+    """``queue.csv``: whom to look at next, one row a behaviour."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(QUEUE_COLUMNS)
+    for rank, card in enumerate(review(engine), 1):
+        alike = " ".join(map(str, map(for_csv, card.accounts)))
+        writer.writerow([rank, for_csv(card.account), card.level, card.evidence, card.alike, alike, card.campaign or "", card.why])
+    files.text(buffer, path)
+
+
+def read_rulings(path: Path) -> list[Ruling]:
+    """Rulings from a JSON Lines file; ``UsageError`` names the first line that is none, or that has no time.
+
+    By hand a line is as short as ``{"id": "1", "subject": "acct_1", "harvest": true, "at": 1790000000}``.
+    """
+    if not path.is_file():
+        raise UsageError(f"--rulings {path} does not exist")
+    rulings = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            ruling = msgspec.json.decode(line, type=Ruling)
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"--rulings {path} line {number} is no ruling: {error}") from error
+        if ruling.at is None:
+            raise UsageError(f"--rulings {path} line {number} has no time: `at` is the event time from which it counts, epoch seconds")
+        rulings.append(ruling)
+    return rulings
