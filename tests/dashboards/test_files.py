@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from siphonwatch.streams.worker.metrics import Metrics, SidecarMetrics
+from siphonwatch.streams.sidecar.metrics import SidecarMetrics
+from siphonwatch.streams.worker.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 BOARDS = sorted((ROOT / "dashboards" / "grafana").glob("*.json"))
