@@ -27,9 +27,9 @@ def test_the_queue_is_a_row_a_behaviour(tmp_path: Path) -> None:
 
 def test_rulings_are_read_as_they_are_listed_and_as_a_person_writes_them(tmp_path: Path) -> None:
     path = tmp_path / "rulings.jsonl"
-    path.write_text(
-        '{"id": "1", "subject": "a", "harvest": true, "at": 1790000000}\n\n{"id": "2", "subject": "b", "harvest": null, "days": 3, "at": 5}\n'
-    )
+    first = '{"id": "1", "subject": "a", "harvest": true, "at": 1790000000}'
+    second = '{"id": "2", "subject": "b", "harvest": null, "days": 3, "at": 5}'
+    path.write_text(f"{first}\n\n{second}\n")
     assert outcome.read_rulings(path) == [Ruling("1", "a", True, at=1790000000.0), Ruling("2", "b", None, days=3.0, at=5.0)]
 
 
