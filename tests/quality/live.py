@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -46,7 +46,8 @@ class Outcome:
     half: int  # campaigns with half of their accounts flagged
     flagged: int
     precision: float  # of the flagged accounts
-    innocents: float  # share of innocents flagged
+    wrong: int  # innocents flagged
+    innocent: int  # of so many
     behind: float  # share of harvested tokens taken by flagged accounts
     kinds: dict[str, tuple[int, int]]  # kind -> (flagged, of)
     rulings: int
@@ -109,7 +110,8 @@ def outcome(engine: Engine, requests: Sequence[Request], labels: Mapping[str, La
         average_precision(evidence, truth), recall, share, len(groups),
         sum(tokens[rows][flagged[rows]].sum() * 2 >= tokens[rows].sum() for rows in groups.values()),
         sum(flagged[rows].sum() * 2 >= len(rows) for rows in groups.values()),
-        int(flagged.sum()), float(truth[flagged].mean()) if flagged.any() else float("nan"), float(flagged[~truth].mean()),
+        int(flagged.sum()), float(truth[flagged].mean()) if flagged.any() else float("nan"), int(flagged[~truth].sum()),
+        int((~truth).sum()),
         float(tokens[truth & flagged].sum() / tokens[truth].sum()),
         {kind: (int(flagged[rows].sum()), len(rows)) for kind, rows in sorted(kinds.items())}, len(engine.teaching.rulings),
     )  # fmt: skip
@@ -126,30 +128,30 @@ def line(name: str, found: Outcome) -> str:
     """One row of the table."""
     return (
         f"| {name} | {found.average_precision:.3f} | {found.recall[0.001]:.3f} | {found.recall[0.01]:.3f} | {found.tokens[0.001]:.3f} "
-        f"| {found.flagged} | {found.precision:.2f} | {found.innocents:.2%} | {found.behind:.3f} | {found.caught} of {found.campaigns} |"
+        f"| {found.flagged} | {found.precision:.2f} | {found.wrong} of {found.innocent:,} "
+        f"| {found.behind:.3f} | {found.caught} of {found.campaigns} |"
     )
 
 
-def main(names: Sequence[str]) -> None:
-    """Print the table of the named streams."""
+def main(names: Sequence[str], say: Callable[[str], None] = print) -> None:
+    """The table of the named streams, of all of them where none is named."""
     hands = shipped.hands()
-    print(HEADER.format("stream, its hand left out"))
+    say(HEADER.format("stream, its hand left out"))
     for hand in HANDS:
         name = JUDGED[hand]
         if names and name not in names:
             continue
         prior = held_out(hand, hands)
         requests, labels = stream(name)
-        for analyst in (False, True):
-            engine = play(requests, prior, labels, analyst)
-            found = outcome(engine, requests, labels)
-            print(
-                line(f"`{name}`" + (f", {found.rulings} rulings" if analyst else ""), found),
-                f"height {engine.context.height:.2f}",
-                flush=True,
-            )
-            if "-v" in sys.argv:
-                print({kind: pair for kind, pair in found.kinds.items() if kind.startswith("harvest") or pair[0]})
+        kinds = ""
+        for analyst, wrong in ((False, 0.0), (True, 0.0), (True, 0.1)):
+            found = outcome(play(requests, prior, labels, analyst, wrong), requests, labels)
+            taught = f", {found.rulings} rulings" + (", a tenth of them wrong" if wrong else "") if analyst else ""
+            say(line(f"`{name}`{taught}", found))
+            kinds = kinds or ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in found.kinds.items() if hit or kind.startswith("harvest"))
+        say(f"\nFlagged of `{name}` without rulings, by kind: {kinds}.\n")
+        if hand != list(HANDS)[-1] and not names:
+            say(HEADER.format("stream, its hand left out"))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Prints every table and writes it to RESULTS.md beside this file.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,15 +14,14 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from isal import igzip
 from siphonwatch.detector.learning.examples import of_worlds
-from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.scoring.model import Prior
-from siphonwatch.detector.simulate import HARVESTS, Label, World, simulate
+from siphonwatch.detector.simulate import HARVESTS, World, simulate
 from siphonwatch.streams.common import prior as shipped
+from siphonwatch.streams.training import shipped as shipped_examples
 
 from tests.conftest import ARENA
-from tests.quality import baselines, hands
+from tests.quality import baselines, hands, live
 from tests.quality.evasions import EVASIONS, evade
 from tests.quality.figures import Figures, average_precision, measure, recall_at, run
 
@@ -31,44 +29,30 @@ HERE = Path(__file__).parent
 SEEDS = (901, 902, 903)
 
 
-def arena() -> tuple[list[Request], dict[str, Label]] | None:
-    """The labelled stream, where it lies beside this clone."""
-    folder = ARENA / "dev"
-    if not (folder / "labels.json").is_file():
-        return None
-    labels = {account: Label(**label) for account, label in json.loads((folder / "labels.json").read_text()).items()}
-    with igzip.open(folder / "requests.jsonl.gz") as file:
-        return msgspec.json.Decoder(Request).decode_lines(file.read()), labels
+NO_ARENA = "The arena is absent beside this clone: its figures were not measured.\n"
 
 
-def arena_tables() -> str:
-    """Figures against their aims, published methods, and what was flagged by kind."""
-    found = arena()
-    if found is None:
-        return "The arena is absent beside this clone: its figures were not measured.\n"
-    requests, labels = found
-    engine = run(requests, shipped.load())
-    f = measure(engine, labels, requests)
-    lines = [
-        "| figure | measured | aim |", "| --- | --- | --- |",
-        f"| average precision over accounts | {f.average_precision:.3f} | 0.97 |",
-        f"| recall of harvesting accounts at 0.1 % false positives | {f.recall_001:.3f} | 0.93 |",
-        f"| recall at 0.5 % | {f.recall_005:.3f} | 0.97 |",
-        f"| campaigns at least half caught, as flagged live | {f.campaigns_half} of {f.campaigns} | 16 of 17 |",
-        f"| precision, as flagged live | {f.flagged_precision:.3f} | 0.97 |",
-        f"| recall, as flagged live | {f.flagged_recall:.3f} | |",
-        f"| requests before the flag, median / 90th percentile | {f.requests_median:.0f} / {f.requests_p90:.0f} | 40 / 150 |",
-        f"| harvested output tokens that left before a flag | {f.leaked:.3f} | 0.08 |",
-        f"| height of the flag at the end, log-odds | {engine.context.height:.2f} | |",
-        "", "Flagged by kind: " + ", ".join(f"{kind} {hit}/{of}" for kind, (hit, of) in f.by_kind.items()) + ".", "",
-        "Other methods on the same stream, all three days seen:", "",
-        "| method | average precision | recall at 0.1 % | recall at 1 % |", "| --- | --- | --- | --- |",
-    ]  # fmt: skip
-    names = list(labels)
-    truth = np.array([labels[name].label == "harvest" for name in names])
-    for method, scores in baselines.scores(requests, names).items():
-        figures = (average_precision(scores, truth), recall_at(scores, truth, 0.001), recall_at(scores, truth, 0.01))
-        lines.append(f"| {method} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+def as_live() -> str:
+    """Each hand's stream by a prior that has not seen that hand, with and without an analyst."""
+    if not ARENA.is_dir():
+        return NO_ARENA
+    lines: list[str] = []
+    live.main((), lines.append)
+    return "\n".join(lines) + "\n"
+
+
+def published() -> str:
+    """Other methods on the same streams, seen to their end."""
+    if not ARENA.is_dir():
+        return NO_ARENA
+    lines = ["| method, stream | average precision | recall at 0.1 % | recall at 1 % |", "| --- | --- | --- | --- |"]
+    for name in hands.JUDGED.values():
+        requests, labels = hands.stream(name)
+        names = list(labels)
+        truth = np.array([labels[each].label == "harvest" for each in names])
+        for method, scores in baselines.scores(requests, names).items():
+            figures = (average_precision(scores, truth), recall_at(scores, truth, 0.001), recall_at(scores, truth, 0.01))
+            lines.append(f"| {method}, `{name}` | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -82,18 +66,18 @@ POORER: dict[str, tuple[str, ...]] = {  # what a gateway may not log -> fields o
 
 
 def poorer_logs() -> str:
-    """The arena's stream as gateways would log it that know less."""
-    found = arena()
-    if found is None:
-        return "The arena is absent beside this clone: its figures were not measured.\n"
-    requests, labels = found
+    """`b2b` as gateways would log it that know less, by the prior that has not seen its hand."""
+    if not ARENA.is_dir():
+        return NO_ARENA
+    requests, labels = hands.stream("b2b")
+    unseen = live.held_out("b2b", shipped_examples.hands())
     lines = [
         "| the log holds | average precision | recall at 0.1 % | recall as flagged | precision as flagged | innocents flagged |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, fields in POORER.items():
         less = [msgspec.structs.replace(request, **dict.fromkeys(fields)) for request in requests] if fields else requests
-        f = measure(run(less, shipped.load()), labels, less)
+        f = measure(run(less, unseen), labels, less)
         lines.append(
             f"| {name} | {f.average_precision:.2f} | {f.recall_001:.2f} | {f.flagged_recall:.2f} | {f.flagged_precision:.2f} | "
             f"{f.false_positives} of {f.accounts - f.harvesting:,} |"
@@ -145,8 +129,8 @@ def by_kind(pool: ProcessPoolExecutor) -> str:
 
 def left_out() -> str:
     """Each hand's stream by a prior that has seen none of that hand's labels; its ceiling; free evasions."""
-    if arena() is None:
-        return "The arena is absent beside this clone: its figures were not measured.\n"
+    if not ARENA.is_dir():
+        return NO_ARENA
     lines: list[str] = []
     hands.tables(of_worlds(range(12)), lines.append)
     return "\n".join(lines) + "\n"
@@ -202,9 +186,10 @@ def evasion_table(pool: ProcessPoolExecutor) -> str:
 def main() -> None:
     """Run everything, print it, and put it into RESULTS.md."""
     started = time.monotonic()
-    sections: list[tuple[str, Callable[[], str]]] = [("On the arena's dev stream, replayed as a live stream", arena_tables)]
+    sections: list[tuple[str, Callable[[], str]]] = [("Each hand left out, as a live stream", as_live)]
+    sections.append(("Published methods and plain counts on the same streams", published))
     sections.append(("Each hand left out: ranking of accounts at the end of the stream, and under free evasions", left_out))
-    sections.append(("The arena's stream in poorer logs", poorer_logs))
+    sections.append(("`b2b` in poorer logs, its hand left out", poorer_logs))
     with ProcessPoolExecutor(2) as pool:
         sections += [
             ("Each kind of harvester alone, by the shipped prior (simulator, two seeds)", lambda: by_kind(pool)),
