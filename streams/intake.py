@@ -38,12 +38,14 @@ class Intake:
     def __init__(self, decoder: Decoder, enough: int = ENOUGH) -> None:
         self._decoder = decoder
         self.coverage = Coverage(enough)
+        self.unread: Unread = Counter()  # fields lost so far of requests that were counted
 
     def read(self, records: Sequence[bytes]) -> tuple[Decoded, RequestBatch]:
         """Decode ``records``; their text ends here."""
         decoded = self._decoder.decode(records)
         columns = batch(decoded.requests, decoded.times)
         self.coverage.look(columns)
+        self.unread.update(decoded.unread)
         return decoded, columns
 
     def take(

@@ -194,8 +194,11 @@ class Engine:
         records = self.accounts.records[position]
         over, shared = self.over_median(features), grouping.shares(self, position) > records["current"]
         groups = {one.number: one for one in self.context.campaigns}
+        alike = self.model.resemblance(features, self.summary).tolist()
         return [
-            verdict.of_campaign(groups[number].reasons) if lent else verdict.reasons(features[row], over[row], self.summary)
+            verdict.of_campaign(groups[number].reasons)
+            if lent
+            else verdict.with_resemblance(verdict.reasons(features[row], over[row], self.summary), alike[row])
             for row, (lent, number) in enumerate(zip(shared.tolist(), records["campaign"].tolist(), strict=True))
         ]
 

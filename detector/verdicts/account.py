@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.scoring.features import FEATURES, Feature
+from siphonwatch.detector.scoring.features import EXTRACTION, FEATURES, Feature
 from siphonwatch.detector.scoring.population import Summary
 from siphonwatch.detector.settings import Settings
 
@@ -112,6 +112,15 @@ def reasons(features: Array, over_median: Array, summary: Summary, least: int = 
     order = order[~np.isnan(features[order])]
     strong = [at for rank, at in enumerate(order.tolist()) if rank < least or over_median[at] > 0.25]
     return [reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong]
+
+
+def with_resemblance(found: list[Reason], log_odds: float) -> list[Reason]:
+    """Reasons with what resembling ruled harvests adds to the log-odds, in its place by weight; at most five."""
+    if log_odds <= 0.25:
+        return found
+    text = "behaves like accounts that an analyst ruled to be harvesting"
+    mine = Reason("resembles_ruled", round(log_odds, 4), 0.0, 0.0, round(log_odds, 3), text, EXTRACTION)
+    return sorted([*found, mine], key=lambda each: -each.weight)[:5]
 
 
 def of_campaign(found: list[Reason]) -> list[Reason]:

@@ -24,6 +24,9 @@ class Metrics:
         self.duplicates = Counter("siphonwatch_duplicates", "Second deliveries, not counted again.", registry=r)
         self.late = Counter("siphonwatch_late_events", "Requests judged with a later tick than their own.", registry=r)
         self.dead = Counter("siphonwatch_dead_letters", "Records refused, by reason.", ["reason"], registry=r)
+        self.unread = Counter(
+            "siphonwatch_fields_unread", "Fields lost of requests that were counted.", ["format", "field", "reason"], registry=r
+        )
         self.lag = Gauge("siphonwatch_lag_records", "Records not yet read, by partition.", ["partition"], registry=r)
         self.batch = Histogram("siphonwatch_batch_seconds", "Time for one batch, by step.", ["step"], buckets=SECONDS, registry=r)
         self.judging = Histogram("siphonwatch_judging_seconds", "Time for one step of judging.", buckets=SECONDS, registry=r)
@@ -58,7 +61,9 @@ class Metrics:
     def took(self, taken: Taken, storing: float) -> None:
         """Count what became of some records; ``storing`` is the seconds that their commit took."""
         for letter in taken.letters:
-            self.dead.labels(letter.reason).inc()
+            self.dead.labels(letter.reason).inc(letter.count)
+        for (log_format, name, reason), count in taken.unread.items():
+            self.unread.labels(log_format, name, reason).inc(count)
         self.records.inc(taken.records)
         self.skipped.inc(taken.skips.total())
         self.requests.inc(taken.requests)

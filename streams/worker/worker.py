@@ -41,6 +41,8 @@ class Health:
     judging: bool = False
     features_off: list[str] = field(default_factory=list)  # nothing read so far holds what they need
     not_logged: list[str] = field(default_factory=list)  # fields that no record had so far
+    shares: dict[str, float] = field(default_factory=dict)  # of the requests that hold each field
+    unread: dict[str, int] = field(default_factory=dict)  # "format field: reason" -> how often a field was lost
 
 
 @dataclass(slots=True)
@@ -222,6 +224,9 @@ class Worker:
         self.health.judging = self.judge is not None
         coverage = self._intake.coverage
         self.health.features_off, self.health.not_logged = coverage.features_off, coverage.not_logged
+        self.health.shares = coverage.shares
+        lost = self._intake.unread.most_common(20)
+        self.health.unread = {f"{log_format} {name}: {reason}": count for (log_format, name, reason), count in lost}
         self._metrics.features_off.set(len(self.health.features_off))
         self._metrics.ready.set(1)
         if time.monotonic() - self._reported < 2.0:
