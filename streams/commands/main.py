@@ -29,6 +29,7 @@ COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what
     "rule": ("rulings", "Teach the model: what an account or a campaign really was."),
     "allow": ("rulings", "Put an account or a campaign on the allow list until a day."),
     "rulings": ("rulings", "What analysts ruled: list it, take it back."),
+    "train": ("train", "Make a prior of your own from a log and the accounts that you banned."),
     "migrate": ("migrate", "Copy a store of the version before into this version's layout."),
     "simulate": ("simulate", "Write labelled traffic of the project's own making."),
     "settings": ("settings", "Show every setting, its default, and what it does."),

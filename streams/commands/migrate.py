@@ -21,7 +21,7 @@ def migrate(settings: Config) -> None:
     if not isinstance(store, RedisStore):
         raise UsageError("only a Redis store has versions: there is nothing to migrate")
     store.ping()
-    done = copy(store, prior.load(), settings.detection())
+    done = copy(store, prior.load(settings.prior), settings.detection())
     click.echo(
         f"copied {done.accounts:,} accounts, {done.panes} open panes of {done.partitions} partitions and {done.rulings} rulings; "
         "not taken over: which requests were counted lately, and what the population looked like"

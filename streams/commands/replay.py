@@ -24,7 +24,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--rulings", type=PATH, help="rulings to be taught by, each from its own time on: `siphonwatch rulings list --json`")
 @click.option("--dead-letters", type=PATH, help="write refused records' places and reasons to this file")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
-@configured("format", "mapping", "account_fields", "tick_seconds")
+@configured("format", "mapping", "account_fields", "tick_seconds", "prior", "shadow_prior")
 def replay(
     settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, queue: Path | None, rulings: Path | None,
     dead_letters: Path | None, top: int,
@@ -34,6 +34,7 @@ def replay(
     Ends with 3 where a file broke off: what is whole of it was read.
     """
     from siphonwatch.detector.judging.engine import Engine
+    from siphonwatch.detector.judging.shadow import difference
     from siphonwatch.streams.commands import tables
     from siphonwatch.streams.common import prior
     from siphonwatch.streams.formats import configured_decoder
@@ -55,10 +56,11 @@ def replay(
                 letters.write(msgspec.json.encode(letter).decode() + "\n")
 
         on_progress = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
-        engine = Engine(prior.load(), settings.detection())
+        engine = Engine(prior.load(settings.prior), settings.detection())
+        shadow = Engine(prior.load(settings.shadow_prior), settings.detection()) if settings.shadow_prior else None
         if rulings:
             engine.hear(outcome.read_rulings(rulings))
-        result = run(found, engine, reads, on_progress, on_dead)
+        result = run(found, engine, reads, on_progress, on_dead, shadow)
     result.troubles[:0] = troubles
     if accounts:
         outcome.write_accounts(result.engine, accounts)
@@ -67,5 +69,7 @@ def replay(
     if queue:
         outcome.write_queue(result.engine, queue)
     tables.replayed(result, top)
+    if shadow is not None:
+        tables.shadowed(difference(engine, shadow))
     if any(trouble.lost for trouble in result.troubles):
         raise SystemExit(CUT)

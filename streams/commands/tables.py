@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from siphonwatch.detector.judging.accounts import Facts
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.shadow import Difference
 from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
@@ -186,6 +187,17 @@ def campaign(one: Campaign) -> None:
         console.print(f"\n{SIGNS[sign].name}: {count:,} minutes, {peak:,} at most  [dim]rate limits[/]")
     console.print("\n[bold]members[/]")
     console.print("  " + "  ".join(map(printable, one.members)), soft_wrap=True, markup=False)
+
+
+def shadowed(differ: Difference) -> None:
+    """Where a second prior differs from the present one."""
+    console.print(
+        f"\nflagged by both priors {len(differ.both):,}, by the present one alone {len(differ.only_present):,}, "
+        f"by the shadow alone {len(differ.only_shadow):,}"
+    )
+    for words, names in (("present", differ.only_present), ("shadow", differ.only_shadow)):
+        if names:
+            console.print(f"  {words} alone: " + "  ".join(map(printable, names[:20])), soft_wrap=True, markup=False)
 
 
 def queue(cards: list[Card]) -> None:

@@ -41,6 +41,8 @@ class Config(BaseSettings):
     mapping: Path | None = Field(None, description="TOML file that says where any other JSON log holds what")
     account_fields: str = Field("", description="keys of custom metadata that name the account, comma separated, before the usual ones")
     privacy_account_key: SecretStr = Field(SecretStr(""), description="secret that account ids are hashed with at the door; empty for none")
+    prior: Path | None = Field(None, description="prior made by `siphonwatch train`; the shipped one where none is named")
+    shadow_prior: Path | None = Field(None, description="second prior that judges beside the first; where they differ is told")
     group: str = Field("siphonwatch", description="Kafka consumer group; its members share the partitions")
     prefix: str = Field("siphonwatch", description="first part of every Redis key")
     verdict_topic: str = Field("siphonwatch.verdicts", description="Kafka topic for changed verdicts; empty for none")

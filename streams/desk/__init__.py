@@ -13,7 +13,7 @@ def open_desk(config: Config) -> Desk:
 
     store = configured_store(config, config.decision_topic)
     store.ping()
-    return Desk(store, prior.load(), config.detection(), config.privacy_account_key.get_secret_value())
+    return Desk(store, prior.load(config.prior), config.detection(), config.privacy_account_key.get_secret_value())
 
 
 __all__ = ["AccountReport", "Desk", "FeatureLine", "open_desk"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.request.columns import RequestBatch
+from siphonwatch.detector.sketch.panes import Added
 from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common.deadletters import DeadLetter
 from siphonwatch.streams.formats.base import Decoder
@@ -54,15 +56,21 @@ class Replayed:
 def replay(
     paths: list[Path], engine: Engine, decoder: Decoder,
     on_progress: Callable[[Progress], None] = lambda _: None,
-    on_dead: Callable[[DeadLetter], None] = lambda _: None,
+    on_dead: Callable[[DeadLetter], None] = lambda _: None, shadow: Engine | None = None,
 ) -> Replayed:  # fmt: skip
-    """Read the logs in their order through ``engine`` to their end."""
+    """Read the logs in their order through ``engine`` to their end, and through ``shadow`` beside it."""
+
+    def fold(batch: RequestBatch) -> Added:
+        if shadow is not None:
+            shadow.process(batch)
+        return engine.fold(batch)
+
     intake, result, progress, behind = Intake(decoder), Replayed(engine), Progress(), 0
     for path in files.find(paths):
         for chunk in files.read(path, result.troubles):
             for start in range(0, len(chunk.records), BATCH):
                 records, first = chunk.records[start : start + BATCH], chunk.first + start
-                taken = intake.take(records, range(first, first + len(records)), str(path), None, engine.fold)
+                taken = intake.take(records, range(first, first + len(records)), str(path), None, fold)
                 result.add(taken)
                 result.findings += engine.judge_due()
                 for letter in taken.letters:
@@ -72,4 +80,6 @@ def replay(
             on_progress(progress)
         behind += path.stat().st_size
     result.findings += engine.finish()
+    if shadow is not None:
+        shadow.finish()
     return result

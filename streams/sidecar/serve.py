@@ -49,7 +49,7 @@ class Sidecar:
         self.knowledge.also = self._decider.buckets.exchange
         self.metrics.follow(self.knowledge, config.decision_dry_run)
         self._tokens = Tokens(config.decision_token.get_secret_value())
-        pages = Pages(store, prior.load(), config.detection(), key).app()
+        pages = Pages(store, prior.load(config.prior), config.detection(), key).app()
         self._app = SidecarApp(
             self._decider, self._tokens, Pace(config.decision_rate_limit), self.metrics, config.decision_account_header, pages
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.shadow import copied, difference, fresh
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
@@ -49,13 +50,17 @@ class Judge:
 
     def __init__(
         self, store: Store, sinks: Sinks, metrics: Metrics, prior: Prior, settings: Settings,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.time, shadow: Prior | None = None,
     ) -> None:  # fmt: skip
         self._store, self._sinks, self._metrics, self._now = store, sinks, metrics, now
         self._settings = settings
         lead = store.lead()
         self._epoch = lead.epoch
         self.engine: Engine = snapshot.restore(prior, settings, lead.context, lead.accounts, lead.values, lead.verdicts)
+        self._shadow = Engine(shadow, settings) if shadow is not None else None
+        if self._shadow is not None:  # begins with what the accounts are, and with no evidence: nothing of it is stored
+            self._shadow.accounts.put(lead.accounts, *fresh(self.engine, lead.accounts))
+            self._shadow.context.closed = self.engine.context.closed
         self._outbox = lead.outbox
         self._undropped: dict[int, list[int]] = {}
         log.info("judging", accounts=len(lead.accounts), closed=self.engine.context.closed)
@@ -88,7 +93,12 @@ class Judge:
 
     def _judge(self, ticks: list[int], panes: dict[int, list[Pane]]) -> None:
         engine = self.engine
-        found = [one for tick in ticks for one in engine.close(tick, panes[tick])]
+        found = []
+        for tick in ticks:
+            beside = copied(panes[tick]) if self._shadow is not None else []
+            found += engine.close(tick, panes[tick])
+            if self._shadow is not None:
+                self._shadow.close(tick, beside)
         verdicts = [one for one in found if isinstance(one, Verdict)]
         changed, dropped = engine.take_changes()
         moved = {one.account_id for one in verdicts}
@@ -119,6 +129,10 @@ class Judge:
         metrics.height.set(context.height)
         metrics.drift.set(context.drifting)
         metrics.campaigns.set(len(context.campaigns))
+        if self._shadow is not None:
+            differ = difference(self.engine, self._shadow)
+            for by in ("both", "only_present", "only_shadow"):
+                metrics.shadow.labels(by).set(len(getattr(differ, by)))
         for one in found:
             metrics.findings.labels(one.__struct_config__.tag).inc()
             if isinstance(one, CampaignVerdict):

@@ -27,6 +27,7 @@ class Metrics:
         self.unread = Counter(
             "siphonwatch_fields_unread", "Fields lost of requests that were counted.", ["format", "field", "reason"], registry=r
         )
+        self.shadow = Gauge("siphonwatch_shadow_flagged", "Accounts flagged, by which of two priors.", ["by"], registry=r)
         self.lag = Gauge("siphonwatch_lag_records", "Records not yet read, by partition.", ["partition"], registry=r)
         self.batch = Histogram("siphonwatch_batch_seconds", "Time for one batch, by step.", ["step"], buckets=SECONDS, registry=r)
         self.judging = Histogram("siphonwatch_judging_seconds", "Time for one step of judging.", buckets=SECONDS, registry=r)

@@ -38,7 +38,17 @@ def sinks(config: Config, metrics: Metrics) -> Sinks:
 
 def assemble(config: Config, source: Source, store: Store, to: Sinks, metrics: Metrics) -> Worker:
     """A worker."""
-    return Worker(source, store, configured_decoder(config), to, metrics, prior.load(), config.detection(), idle_after=config.idle_seconds)
+    return Worker(
+        source,
+        store,
+        configured_decoder(config),
+        to,
+        metrics,
+        prior.load(config.prior),
+        config.detection(),
+        config.idle_seconds,
+        shadow=prior.load(config.shadow_prior) if config.shadow_prior else None,
+    )
 
 
 def serve(config: Config) -> None:

@@ -61,11 +61,11 @@ class Worker:
 
     def __init__(
         self, source: Source, store: Store, decoder: Decoder, sinks: Sinks, metrics: Metrics, prior: Prior,
-        settings: Settings, idle_after: float = 2.0, now: Callable[[], float] = time.time,
+        settings: Settings, idle_after: float = 2.0, now: Callable[[], float] = time.time, shadow: Prior | None = None,
     ) -> None:  # fmt: skip
         self._source, self._store, self._sinks = source, store, sinks
         self._metrics, self._prior, self._settings = metrics, prior, settings
-        self._idle_after, self._now = idle_after, now
+        self._idle_after, self._now, self._shadow = idle_after, now, shadow
         self._owned: dict[int, _Owned] = {}
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
@@ -182,7 +182,7 @@ class Worker:
         if 0 not in self._owned:
             return 0
         if self.judge is None:
-            self.judge = Judge(self._store, self._sinks, self._metrics, self._prior, self._settings, self._now)
+            self.judge = Judge(self._store, self._sinks, self._metrics, self._prior, self._settings, self._now, self._shadow)
             self._metrics.leads.set(1)
         judged = self.judge.step(self._partitions)
         if judged:
