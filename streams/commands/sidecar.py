@@ -10,6 +10,7 @@ from siphonwatch.streams.common.config import Config
 @click.command()
 @configured(
     *STORE, "decision_host", "decision_port", "decision_grpc_port", "decision_account_header", "decision_fail", "decision_dry_run",
+    "decision_degrade",
     "throttle_rpm", "http_port", "log_level",
 )  # fmt: skip
 def sidecar(settings: Config) -> None:

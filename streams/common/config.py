@@ -91,6 +91,12 @@ class Config(BaseSettings):
     )
     decision_dry_run: bool = Field(False, description="sidecar: only count what it would have done", json_schema_extra=_option("--dry-run"))
     decision_rate_limit: float = Field(20_000.0, gt=0, description="sidecar: checks a second, all together, before it answers 503")
+    decision_degrade: Literal["none", "watch", "throttle"] = Field(
+        "none",
+        description="sidecar: level from which answers are degraded: no log-probabilities, one sample, no reasoning, fewer tokens",
+        json_schema_extra=_option("--degrade"),
+    )
+    decision_degrade_tokens: int = Field(1024, ge=1, description="sidecar: tokens that a degraded answer may have, at most")
     throttle_rpm: float = Field(6.0, ge=0, description="sidecar: requests a minute a throttled account keeps for each model; 0 for none")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")
 

@@ -21,6 +21,7 @@ from siphonwatch.detector.verdicts.account import Reason, Verdict, number, reaso
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.detector.verdicts.limit_habits import own_reasons
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.reference import find
 from siphonwatch.streams.formats.privacy import PSEUDONYM, pseudonym
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Store
@@ -68,6 +69,10 @@ class Desk:
     def named(self, account: str) -> str:
         """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
         return pseudonym(account, self._key) if self._key and not account.startswith(PSEUDONYM) else account
+
+    def referred(self, number: str) -> list[str]:
+        """The accounts that are not clear whose refusals carry this reference number."""
+        return find(number, self._store.standings(), self._key)
 
     def account(self, account: str) -> AccountReport:
         """One account; ``UsageError`` where it is not known."""

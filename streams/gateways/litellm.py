@@ -17,6 +17,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,6 +37,22 @@ MESSAGES = {
     403: "This key may not use the API.",
     503: "The request could not be checked.",
 }
+
+
+DEAR = ("logprobs", "top_logprobs", "reasoning", "reasoning_effort", "thinking", "best_of", "include")  # what a harvest is after
+LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+
+def degrade(data: dict[str, Any], tokens: int) -> None:
+    """Take from a request what a harvest is after: log-probabilities, samples, reasoning, and answers of more than ``tokens``."""
+    for name in DEAR:
+        data.pop(name, None)
+    if data.get("n") not in (None, 1):
+        data["n"] = 1
+    named = [name for name in LIMITS if data.get(name) is not None]
+    for name in named or ["max_tokens"]:
+        asked = data.get(name)
+        data[name] = min(asked, tokens) if isinstance(asked, int) and asked > 0 else tokens
 
 
 class Siphonwatch(CustomLogger):  # type: ignore[misc]
@@ -74,7 +91,14 @@ class Siphonwatch(CustomLogger):  # type: ignore[misc]
             told = {"status": 503, "headers": {"retry-after": "5"}} if self._closed else {"status": 200}
         if told["status"] != 200:
             detail = {"error": {"message": MESSAGES.get(told["status"], "refused"), "type": "siphonwatch", "code": str(told["status"])}}
+            reference = (told.get("headers") or {}).get("x-siphonwatch-reference")
+            if reference:
+                detail["error"]["reference"] = reference
             raise HTTPException(status_code=told["status"], detail=detail, headers=told.get("headers") or {})
+        wanted = (told.get("headers") or {}).get("x-siphonwatch-degrade", "")
+        limit = re.search(r"max_tokens=(\d+)", wanted)
+        if limit:
+            degrade(data, int(limit.group(1)))
 
     # ------------------------------------------------------------------------------------------------ after a call
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.streams.common.reference import reference
 from siphonwatch.streams.formats.privacy import pseudonym
 from siphonwatch.streams.sidecar.buckets import Buckets
 from siphonwatch.streams.sidecar.guard import NAME_LIMIT
@@ -28,6 +29,7 @@ WHYS: tuple[Why, ...] = ("clear", "watch", "within_limit", "throttled", "blocked
 STATUS = {"allow": 200, "throttle": 429, "block": 403, "unavailable": 503}
 REFUSED_RETRY = 60  # seconds a throttled client is told to wait where it is refused altogether
 MINUTE = 60.0
+DEGRADED: dict[str, tuple[str, ...]] = {"none": (), "watch": ("watch", "throttle"), "throttle": ("throttle",)}  # setting -> levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Policy:
     dry_run: bool = False
     throttle_rpm: float = 6.0
     account_key: str = ""
+    degrade: Literal["none", "watch", "throttle"] = "none"
+    degrade_tokens: int = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Decision:
     quota: int = 0  # requests a minute that a throttled account keeps; 0 where no limit is told
     remaining: int = 0
     retry_after: int = 0  # seconds
+    degrade_tokens: int = 0  # tokens that a degraded answer may have; 0 where answers are left as they are
+    reference: str = ""  # what a refused customer may quote
 
     @property
     def status(self) -> int:
@@ -67,6 +73,10 @@ class Decision:
         if self.action == "throttle" or self.why == "within_limit":
             fields.append(("ratelimit-policy", f'"siphonwatch";q={self.quota};w={int(MINUTE)}'))
             fields.append(("ratelimit", f'"siphonwatch";r={self.remaining};t={self.retry_after}'))
+        if self.degrade_tokens:  # RFC 8941: a dictionary, for whoever can take from a request what a harvest is after
+            fields.append(("x-siphonwatch-degrade", f"logprobs=?0, samples=1, reasoning=?0, max_tokens={self.degrade_tokens}"))
+        if self.reference:
+            fields.append(("x-siphonwatch-reference", self.reference))
         return fields
 
 
@@ -88,14 +98,19 @@ class Decider:
             return NAMELESS
         if self.knowledge.age > policy.stale_seconds:
             return Decision("allow", "stale") if policy.fail == "open" else Decision("unavailable", "stale", retry_after=5)
-        standing = self.knowledge.standing(pseudonym(account, policy.account_key) if policy.account_key else account)
+        named = pseudonym(account, policy.account_key) if policy.account_key else account
+        standing = self.knowledge.standing(named)
         if standing is None:
             return ALLOWED
         if standing.level == "block":
-            return Decision("block", "blocked", "block", standing.campaign)
-        if standing.level == "throttle":
-            return self._throttle(account, model, standing)
-        return Decision("allow", "watch", standing.level, standing.campaign)
+            decision = Decision("block", "blocked", "block", standing.campaign)
+        elif standing.level == "throttle":
+            decision = self._throttle(account, model, standing)
+        else:
+            decision = Decision("allow", "watch", standing.level, standing.campaign)
+        if decision.action != "allow":
+            return replace(decision, reference=reference(named, policy.account_key))
+        return replace(decision, degrade_tokens=policy.degrade_tokens) if standing.level in DEGRADED[policy.degrade] else decision
 
     def enforced(self, decision: Decision) -> Decision:
         """What is answered: in a dry run everything is allowed, and only counted as what it would have been."""
@@ -117,6 +132,8 @@ def answered(decider: Decider, metrics: SidecarMetrics, account: str, model: str
     begun = time.perf_counter()
     decision = decider.decide(account[:NAME_LIMIT], model[:NAME_LIMIT])
     metrics.decided(decision.action, decision.why, time.perf_counter() - begun)
+    if decision.degrade_tokens:
+        metrics.degraded.inc()
     return decider.enforced(decision)
 
 

@@ -66,6 +66,8 @@ class EnvoyServices:
         response.status.code = CODES[decision.action]
         if decision.action == "allow":
             response.ok_response.SetInParent()
+            for name, value in decision.headers:  # to the upstream, which may degrade its answer
+                response.ok_response.headers.add(header={"key": name, "value": value})
             return response
         denied = response.denied_response
         denied.status.code = decision.status

@@ -23,6 +23,7 @@ class SidecarMetrics:
             ["decision", "why"],
             registry=r,
         )
+        self.degraded = Counter("siphonwatch_decisions_degraded", "Allowed, with less of what a harvest is after.", registry=r)
         self.seconds = Histogram("siphonwatch_decision_seconds", "Time for one decision.", buckets=DECISION_SECONDS, registry=r)
         self.refused = Counter("siphonwatch_sidecar_requests_refused", "Requests refused without a decision, by why.", ["why"], registry=r)
         self.age = Gauge("siphonwatch_knowledge_age_seconds", "Since the store last answered.", registry=r)

@@ -44,7 +44,15 @@ class Sidecar:
         self.metrics = SidecarMetrics()
         self.knowledge = Knowledge(store, config.decision_refresh_seconds)
         key = config.privacy_account_key.get_secret_value()
-        policy = Policy(config.decision_stale_seconds, config.decision_fail, config.decision_dry_run, config.throttle_rpm, key)
+        policy = Policy(
+            config.decision_stale_seconds,
+            config.decision_fail,
+            config.decision_dry_run,
+            config.throttle_rpm,
+            key,
+            config.decision_degrade,
+            config.decision_degrade_tokens,
+        )
         self._decider = Decider(self.knowledge, policy)
         self.knowledge.also = self._decider.buckets.exchange
         self.metrics.follow(self.knowledge, config.decision_dry_run)

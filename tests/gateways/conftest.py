@@ -89,7 +89,7 @@ class RunningSidecar:
 
 @pytest.fixture(scope="module")
 def sidecar(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSidecar]:
-    made = RunningSidecar(redis_server, tmp_path_factory.mktemp("sidecar"))
+    made = RunningSidecar(redis_server, tmp_path_factory.mktemp("sidecar"), ("--degrade", "watch"))
     yield made
     made.stop()
 

@@ -77,8 +77,21 @@ def test_calls_are_logged_asked_for_and_refused(proxy: Proxy, broker: Broker, si
     assert streamed.usage.completion_tokens
     assert failed.status >= 500
 
+    # one that is watched gets its answers without what a harvest is after
+    account = first.account_id
+    sidecar.judge({account: verdict(account, "watch", 0.2)})
+
+    def degraded() -> bool:
+        assert proxy.chat("Why?", logprobs=True, top_logprobs=5, n=4, max_tokens=9000).status_code == 200
+        return "logprobs" not in model.asked[-1]
+
+    wait_until(degraded, 20, "the watched key's requests to be degraded")
+    assert model.asked[-1]["max_tokens"] == 1024
+    assert model.asked[-1].get("n", 1) == 1
+    assert "top_logprobs" not in model.asked[-1]
+
     # the account as LiteLLM names it is flagged: the next calls are refused, and never reach the model
-    account, before = first.account_id, len(model.asked)
+    before = len(model.asked)
     sidecar.judge({account: verdict(account, "throttle", 1.0)})
 
     def refused() -> bool:
@@ -88,6 +101,7 @@ def test_calls_are_logged_asked_for_and_refused(proxy: Proxy, broker: Broker, si
     reply = proxy.chat("Still?")
     assert reply.status_code == 429
     assert int(reply.headers["retry-after"]) >= 1
+    assert len(reply.headers["x-siphonwatch-reference"]) == 10
     sidecar.judge({account: verdict(account, "block", 4.0)})
     wait_until(lambda: proxy.chat("Blocked?").status_code == 403, 20, "the blocked key to be answered 403")
     asked = [str(each) for each in model.asked[before:]]

@@ -66,6 +66,7 @@ def test_what_a_throttled_client_is_told_is_true() -> None:
     assert made.decide("slow").action == "allow"
     refused = made.decide("slow")
     headers = dict(refused.headers)
+    assert headers.pop("x-siphonwatch-reference") == refused.reference != ""
     assert headers == {"retry-after": "10", "ratelimit-policy": '"siphonwatch";q=6;w=60', "ratelimit": '"siphonwatch";r=0;t=10'}
     clock.now += int(headers["retry-after"])
     assert made.decide("slow").action == "allow"
@@ -170,3 +171,27 @@ def test_words_are_from_fixed_sets_so_that_labels_are_bounded() -> None:
                 decision = made.decide(account)
                 assert decision.action in ACTIONS
                 assert decision.why in WHYS
+
+
+def test_a_level_may_be_degraded_and_a_refusal_carries_a_number_that_finds_it() -> None:
+    from siphonwatch.streams.common.reference import find, reference
+
+    store = MemoryStore()
+    levels = {"odd": verdict("odd", "watch", 0.2), "slow": verdict("slow", "throttle", 1.0), "bad": verdict("bad", "block", 4.0)}
+    store.judged(store.lead().epoch, Judging(b"", [], [], levels, [], 1.0))
+    for setting, wanted in (("none", set()), ("throttle", {"slow"}), ("watch", {"odd", "slow"})):
+        knowledge = Knowledge(store, 1.0)
+        knowledge.refresh()
+        decider = Decider(knowledge, Policy(degrade=setting, degrade_tokens=500, throttle_rpm=600.0))  # type: ignore[arg-type]
+        made = {account: decider.decide(account) for account in ("good", "odd", "slow", "bad")}
+        assert {account for account, decision in made.items() if decision.degrade_tokens} == wanted
+        for decision in made.values():
+            fields = dict(decision.headers)
+            assert ("x-siphonwatch-degrade" in fields) == bool(decision.degrade_tokens)
+            assert ("max_tokens=500" in fields.get("x-siphonwatch-degrade", "")) == bool(decision.degrade_tokens)
+        number = dict(made["bad"].headers)["x-siphonwatch-reference"]
+        assert find(number.lower(), ["good", "slow", "bad"], "") == ["bad"]
+        assert number != reference("bad", "another deployment's key")
+        assert "x-siphonwatch-reference" not in dict(made["good"].headers)
+        dry = Decider(knowledge, Policy(degrade="watch", dry_run=True))
+        assert not dry.enforced(dry.decide("slow")).degrade_tokens, "a dry run only counts"
