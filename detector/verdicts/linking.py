@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.sketch.row import SAMPLES
@@ -200,6 +198,9 @@ def groups(view: View, own: Array, found: Links, settings: Settings) -> list[Arr
     They are the connected parts of the links at each of ``STRENGTHS``, among all accounts and among those whose own evidence (N,) is
     above each of ``TIERS`` of the others': a crowd of strangers on one template falls apart where a hydra among them stays whole.
     """
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
     count = len(view)
     seen: dict[bytes, Array] = {}
     rank = _ranks(np.argsort(own, kind="stable")) / max(count, 1)

@@ -24,4 +24,6 @@ def account(settings: Config, account: str, number: str) -> None:
             raise UsageError(f"no account that is not clear has the reference {number}: it may be clear again, or --topic is another")
     if not account:
         raise UsageError("name an account, or give --reference")
-    tables.account(desk.account(account), [ruling for ruling in desk.rulings() if desk.named(account) in ruling.accounts])
+    tables.account(
+        desk.account(account), [ruling for ruling in desk.rulings() if desk.named(account) in (ruling.subject, *ruling.accounts)]
+    )

@@ -104,7 +104,7 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
         b'{"a": "' + b"x" * (1 << 20) + b'"}',
         msgspec.json.encode({"request_id": "r", "timestamp": "yesterday", "account_id": "a", "model": "m", "prompt": TEXT}),
         msgspec.json.encode({"request_id": "r", "timestamp": 1.0, "account_id": TEXT, "model": "m"}),
-        msgspec.json.encode({"request_id": "r", "timestamp": 1.78e9, "account_id": 7, "model": "m", "prompt": TEXT}),
+        msgspec.json.encode({"request_id": "r", "timestamp": 1.78e9, "account_id": {"x": 7}, "model": "m", "prompt": TEXT}),
     ]  # fmt: skip
     live = Pipeline(broker, redis_server, tmp_path, 1)
     live.broker.produce(live.topic, good[:150] + [(None, record) for record in bad] + good[150:])
@@ -112,7 +112,7 @@ def test_bad_records_go_to_the_dead_letter_topic_and_the_stream_goes_on(
     live.finish(len(good) + len(bad))
     letters = [msgspec.json.decode(value) for value in live.broker.read(f"{live.topic}.dead")]
     assert sorted(letter["reason"] for letter in letters) == sorted(
-        ["not_json", "unknown_format", "too_deep", "too_large", "bad_time", "bad_time", "wrong_type"]
+        ["not_json", "missing_field", "too_deep", "unknown_format", "bad_time", "bad_time", "wrong_type"]
     )
     assert [letter["offset"] for letter in letters] == list(range(150, 157))
     assert {letter["source"] for letter in letters} == {live.topic}
