@@ -23,6 +23,8 @@ def exported() -> set[str]:
     worker, sidecar = Metrics(), SidecarMetrics()
     worker.lag.labels("0")  # appears with the first partition
     worker.batch.labels("decode")
+    worker.unread.labels("native", "seed", "no whole number")
+    worker.shadow.labels("prior")
     return {sample.name for each in (worker, sidecar) for family in each.registry.collect() for sample in family.samples}
 
 
