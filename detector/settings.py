@@ -25,11 +25,13 @@ class Settings:
     """A tick is judged when the log's clock is this far past its end. Gateways flush their logs within seconds; an event
     that is later still is counted with the next tick, in the hour it belongs to."""
     ahead_ms: int = DAY_MS
-    """An event this far ahead of the log's clock is a broken clock."""
+    """An event this far ahead of Kafka's own time of its record comes from a broken clock. Zones that are off by hours pass."""
     behind_ms: int = 8 * DAY_MS
-    """An event this far behind is older than what a state remembers of the week before."""
-    jump_agreed: int = 32
-    """So many out-of-range events in a row that agree among themselves move the clock: a log may have a long gap."""
+    """An event this far behind the log's clock is older than what a state remembers of the week before."""
+    leap_ms: int = 6 * HOUR_MS
+    """Events further than this ahead of all others are clocks astray until there are enough of them: nights are shorter, or as empty ..."""
+    leap_requests: int = 8
+    """... and so many events after a leap, or a hundredth of all, are the log going on after a pause."""
     duplicate_ticks: int = 2
     """A request id seen in the open ticks or in so many before them is a second delivery."""
 

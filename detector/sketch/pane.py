@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.sketch import row as state
@@ -13,14 +12,6 @@ from siphonwatch.detector.sketch import row as state
 Array = npt.NDArray[Any]
 
 UNSEALED = -1
-
-
-class Clock(msgspec.Struct, frozen=True):
-    """A partition's event-time clock: newest time, and the out-of-range events in a row that may move it."""
-
-    newest: int | None = None  # milliseconds
-    strayed: int = 0  # how many strays in a row agree
-    stray: int = 0  # the newest of them
 
 
 @dataclass(slots=True)
@@ -51,3 +42,8 @@ class Pane:
     def filled(self) -> Array:
         """Rows in the order of ``accounts``."""
         return self.rows[: len(self.index)]
+
+    @property
+    def requests(self) -> int:
+        """How many requests are folded into it."""
+        return int(self.filled["slots"]["counters"][:, :, state.COUNTER["requests"]].sum())

@@ -2,7 +2,7 @@
 
 A pane is a delta: the folded rows of the requests of one tick. Panes of all partitions, merged, are what a tick's
 judging adds to the accounts; so an account may be spread over partitions in any way. Which pane an event goes to
-depends only on the partition's own order: on its clock (the newest event time so far) and on what is sealed, never on batches.
+depends only on the partition's own order: on its clock, which many events move, and on what is sealed, never on batches.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import numpy.typing as npt
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.clock import UNSET, Clock
 from siphonwatch.detector.sketch.identities import Identities
-from siphonwatch.detector.sketch.pane import UNSEALED, Clock, Pane
+from siphonwatch.detector.sketch.pane import UNSEALED, Pane
+from siphonwatch.detector.sketch.strays import reached
 
 Array = npt.NDArray[Any]
 
@@ -28,9 +30,10 @@ class Added:
 
     changed: dict[int, tuple[list[str], Array]]
     ids: dict[int, Array]
-    strays: Array  # positions in the batch of events whose time is out of range
+    strays: Array  # positions in the batch of events too far behind the clock to be counted
     duplicates: int
     late: int  # events counted in a later tick than their own
+    ahead: int = 0  # events further ahead of the clock than a log in order has them
 
 
 class Panes:
@@ -47,11 +50,15 @@ class Panes:
 
     def add(self, batch: RequestBatch) -> Added:
         """Fold a batch into the panes."""
-        kept, strays, clock_at = self._by_clock(batch.time)
-        batch = batch.take(kept) if len(kept) < len(batch) else batch
         settings = self.settings
+        self.clock, clock = self.clock.after(batch.time)
+        in_range = batch.time >= clock - settings.behind_ms
+        ahead = int(np.count_nonzero((batch.time > clock + settings.leap_ms) & (clock > UNSET)))
+        strays = np.flatnonzero(~in_range)
+        if len(strays):
+            batch, clock = batch.take(in_range), clock[in_range]
         own = batch.time // settings.tick_ms
-        earliest = (clock_at - settings.lateness_ms) // settings.tick_ms
+        earliest = (clock - settings.lateness_ms) // settings.tick_ms
         tick = np.maximum(np.maximum(own, earliest), self.sealed + 1)
         first = self._first_deliveries(batch.request, own >= earliest - settings.duplicate_ticks)
         duplicates = len(batch) - len(first)
@@ -74,42 +81,7 @@ class Panes:
                 ids[each] = np.unique(batch.request[tick == each])
                 self.ids.setdefault(each, Identities()).add(ids[each])
         self._forget()
-        return Added(changed, ids, strays, duplicates, int((tick > own).sum()))
-
-    def _by_clock(self, time: Array) -> tuple[Array, Array, Array]:
-        """(positions of events in range, positions of strays, the clock as each kept event finds it)."""
-        ahead, behind, newest = self.settings.ahead_ms, self.settings.behind_ms, self.clock.newest
-        everything = np.arange(len(time))
-        if newest is not None and len(time) and not self.clock.strayed:
-            clock = np.maximum.accumulate(np.maximum(time, newest))
-            before = np.concatenate([[newest], clock[:-1]])
-            if bool(np.all((time <= before + ahead) & (time >= before - behind))):
-                self.clock = Clock(int(clock[-1]))
-                return everything, everything[:0], before
-        kept: list[int] = []
-        strays: list[int] = []
-        at: list[int] = []
-        clock_now = self.clock
-        for position, moment in enumerate(time.tolist()):
-            found = clock_now.newest if clock_now.newest is not None else moment
-            clock_now, taken = self._step(clock_now, moment)
-            (kept if taken else strays).append(position)
-            if taken:
-                at.append(found if abs(found - moment) <= behind else moment)
-        self.clock = clock_now
-        return np.array(kept, np.int64), np.array(strays, np.int64), np.array(at, np.int64)
-
-    def _step(self, clock: Clock, moment: int) -> tuple[Clock, bool]:
-        """The clock after one event, and whether the event is taken."""
-        ahead, behind, newest = self.settings.ahead_ms, self.settings.behind_ms, clock.newest
-        if newest is None or newest - behind <= moment <= newest + ahead:
-            return Clock(max(moment, newest or moment)), True
-        agrees = clock.strayed > 0 and clock.stray - behind <= moment <= clock.stray + ahead
-        strayed = clock.strayed + 1 if agrees else 1
-        stray = max(moment, clock.stray) if agrees else moment
-        if strayed >= self.settings.jump_agreed:
-            return Clock(stray), True
-        return Clock(newest, strayed, stray), False
+        return Added(changed, ids, strays, duplicates, int((tick > own).sum()), ahead)
 
     def _first_deliveries(self, requests: Array, remembered: Array) -> Array:
         """Positions of the requests that were not counted before.
@@ -124,7 +96,7 @@ class Panes:
         return np.flatnonzero(first | ~remembered)
 
     def _forget(self) -> None:
-        if self.clock.newest is not None:
+        if self.clock.time is not None:
             oldest = self.watermark - self.settings.duplicate_ticks
             self.ids = {tick: ids for tick, ids in self.ids.items() if tick >= oldest}
 
@@ -133,15 +105,17 @@ class Panes:
     @property
     def watermark(self) -> int:
         """The oldest tick that this partition's order alone still lets events into."""
-        if self.clock.newest is None:
+        if self.clock.time is None:
             return self.sealed + 1
-        return max((self.clock.newest - self.settings.lateness_ms) // self.settings.tick_ms, self.sealed + 1)
+        return max((self.clock.time - self.settings.lateness_ms) // self.settings.tick_ms, self.sealed + 1)
 
     @property
     def last(self) -> int:
-        """The tick of the newest event time seen, or what is sealed where nothing was."""
-        newest = self.clock.newest
-        return self.sealed if newest is None else max(newest // self.settings.tick_ms, max(self.open, default=self.sealed))
+        """The newest tick that the log has reached, a few clocks astray apart, or what is sealed where nothing was."""
+        total, passed = self.clock.records, max(self.watermark - 1, self.sealed)
+        requests = {passed: total} if passed > UNSEALED else {}
+        requests |= {tick: pane.requests for tick, pane in self.open.items()}
+        return max(reached(requests, total, self.settings), passed)
 
     def seal(self, tick: int) -> list[tuple[int, Pane]]:
         """Close every pane up to ``tick`` and hand them over, oldest first."""

@@ -61,8 +61,10 @@ class Config(BaseSettings):
     lateness_seconds: float = Field(
         DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick"
     )
-    ahead_hours: float = Field(DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of the log's clock is refused")
-    behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind it is refused")
+    ahead_hours: float = Field(
+        DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of Kafka's own time of its record is refused"
+    )
+    behind_hours: float = Field(DEFAULT.behind_ms / 3.6e6, gt=0, description="an event this far behind the log's clock is refused")
     idle_seconds: float = Field(10.0, gt=0, le=3600, description="silence after which a partition read to its end holds no tick back")
     decision_topic: str = Field(
         "requests", description="sidecar: the topic whose accounts are decided on", json_schema_extra=_option("--topic")

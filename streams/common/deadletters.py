@@ -27,7 +27,7 @@ def letters(
     """The records of one batch that the decoder refused, or whose time the panes refused, in their order."""
     refused = [(dead.position, dead.reason, dead.detail, dead.count) for dead in decoded.dead]
     refused += [
-        (decoded.positions[at], "clock_strayed", "its time is far from that of the records around it", 1) for at in added.strays.tolist()
+        (decoded.positions[at], "clock_strayed", "its time is far behind that of the records around it", 1) for at in added.strays.tolist()
     ]
     return [
         DeadLetter(reason, detail, source, partition, offsets[position], len(records[position]), count)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from siphonwatch.detector.learning.rulings import Ruling
-from siphonwatch.detector.sketch.pane import Clock
+from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.streams.common.errors import Fenced, Sealed
 from siphonwatch.streams.contracts.samples import comes_true, ids, rows, verdict
 from siphonwatch.streams.stores.base import Charge, Judging, Position, Standing, Store

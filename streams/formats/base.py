@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Protocol
 
 import msgspec
@@ -89,6 +90,17 @@ class Decoded:
         if empty:
             self.skips["nothing in it"] += 1
         self.dead += [Dead(position, one.reason, one.detail, count) for one, count in refused.items()]
+
+    def refuse_ahead(self, logged: Sequence[int], ahead_ms: int) -> None:
+        """Refuse requests that stand more than ``ahead_ms`` after the time (ms, of each record) at which the log itself took them."""
+        in_time = [time <= logged[position] + ahead_ms for time, position in zip(self.times, self.positions, strict=True)]
+        if all(in_time):
+            return
+        for position, count in Counter(compress(self.positions, [not kept for kept in in_time])).items():
+            detail = "its time is later than when Kafka took the record: mend the clock or the time zone of what writes the log"
+            self.dead.append(Dead(position, "clock_strayed", detail, count))
+        self.requests, self.times = list(compress(self.requests, in_time)), list(compress(self.times, in_time))
+        self.positions = list(compress(self.positions, in_time))
 
 
 def _checked(request: Request) -> int | Refused:

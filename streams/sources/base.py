@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Some records of one partition, in order; ``next`` is the offset after the last."""
+    """Some records of one partition, in order; ``next`` is the offset after the last.
+
+    ``logged`` says when the log took each, in ms by its own clock; ``None`` where it does not say.
+    """
 
     partition: int
     offsets: list[int]
     values: list[bytes]
     next: int
+    logged: list[int] | None = None
+
+    def since(self, offset: int) -> Records:
+        """What is left of them from ``offset`` on."""
+        first = bisect_left(self.offsets, offset)
+        logged = None if self.logged is None else self.logged[first:]
+        return Records(self.partition, self.offsets[first:], self.values[first:], self.next, logged)
 
 
 @dataclass(slots=True)

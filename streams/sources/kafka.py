@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
+from siphonwatch.detector.request.times import LATEST
 from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
 from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
 
@@ -125,8 +126,9 @@ class KafkaSource:
         for tp, records in found.items():
             if tp.partition in polled.assigned or not records:
                 continue  # read before the stored offset was known: the seek that follows reads them again
-            values = [record.value or b"" for record in records]
-            polled.records.append(Records(tp.partition, [record.offset for record in records], values, records[-1].offset + 1))
+            values, offsets = [record.value or b"" for record in records], [record.offset for record in records]
+            logged = [record.timestamp if record.timestamp > 0 else LATEST for record in records]  # -1 where a record has no time
+            polled.records.append(Records(tp.partition, offsets, values, offsets[-1] + 1, logged))
         if not found:
             self._check()
         return polled

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.learning.rulings import Ruling
-from siphonwatch.detector.sketch.pane import Clock, Pane
+from siphonwatch.detector.sketch.clock import Clock
+from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.detector.verdicts.account import Verdict
 
 Array = npt.NDArray[Any]

@@ -119,7 +119,8 @@ class RedisStore:
             if tick > claim.sealed:
                 claim.panes.append((tick, *self._read(partition, tick)))
         if claim.position is not None:
-            for tick in range(claim.position.watermark - 8, claim.position.last + 1):
+            again = range(max(claim.position.watermark - 8, 0), claim.sealed + 1)  # a second delivery may still come for these
+            for tick in sorted({*again, *map(int, open_ticks)}):
                 key = self._partition_key(partition, f"ids:{tick}")
                 value = cast(bytes | None, self._ask(lambda key=key: self._redis.get(key)))  # type: ignore[misc]
                 if value:

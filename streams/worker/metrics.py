@@ -23,6 +23,7 @@ class Metrics:
         self.requests = Counter("siphonwatch_requests", "Requests counted.", registry=r)
         self.duplicates = Counter("siphonwatch_duplicates", "Second deliveries, not counted again.", registry=r)
         self.late = Counter("siphonwatch_late_events", "Requests judged with a later tick than their own.", registry=r)
+        self.ahead = Counter("siphonwatch_events_ahead", "Requests hours ahead of the log's clock, which one does not move.", registry=r)
         self.dead = Counter("siphonwatch_dead_letters", "Records refused, by reason.", ["reason"], registry=r)
         self.unread = Counter(
             "siphonwatch_fields_unread", "Fields lost of requests that were counted.", ["format", "field", "reason"], registry=r
@@ -70,6 +71,7 @@ class Metrics:
         self.requests.inc(taken.requests)
         self.duplicates.inc(taken.added.duplicates)
         self.late.inc(taken.added.late)
+        self.ahead.inc(taken.added.ahead)
         for step, seconds in (("decode", taken.decoding), ("fold", taken.folding), ("store", storing)):
             self.batch.labels(step).observe(seconds)
 

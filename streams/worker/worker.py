@@ -70,7 +70,7 @@ class Worker:
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
         self.health = Health()
-        self._intake = Intake(decoder)
+        self._intake = Intake(decoder, settings.ahead_ms)
         self._stopping = False
         self._pause = FIRST_PAUSE
         self._reported = 0.0
@@ -144,13 +144,11 @@ class Worker:
         owned = self._owned.get(records.partition)
         if owned is None:
             return  # polled for an owner that this worker no longer is
-        values, offsets = records.values, records.offsets
-        if offsets[0] < owned.offset:
-            first = next((at for at, offset in enumerate(offsets) if offset >= owned.offset), len(offsets))
-            values, offsets = values[first:], offsets[first:]
-            if not offsets:
+        if records.offsets[0] < owned.offset:
+            records = records.since(owned.offset)
+            if not records.offsets:
                 return
-        taken = self._intake.take(values, offsets, self._source.name, records.partition, owned.panes.add)
+        taken = self._intake.take(records.values, records.offsets, self._source.name, records.partition, owned.panes.add, records.logged)
         if taken.letters:
             self._sinks.dead(taken.letters)  # before the commit: sent again after a crash rather than not at all
         storing = time.perf_counter()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from siphonwatch.detector.sketch.pane import Clock
+from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.streams.common.errors import Unavailable, UsageError, shown
 from siphonwatch.streams.contracts import StoreContract
 from siphonwatch.streams.contracts.samples import ids, rows, verdict
