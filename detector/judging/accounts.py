@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.judging import trace
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.verdicts import limits
 from siphonwatch.detector.verdicts.account import Level, probability
@@ -38,6 +39,7 @@ RECORD = np.dtype(
         ("limit_told", "u1"),  # bit i: the verdict on limits named sign i
         ("limit_counts", "<u4", (limits.OWN,)),  # see :mod:`siphonwatch.detector.verdicts.limits`
         ("limit_peaks", "<u4", (limits.OWN,)),
+        *trace.FIELDS,  # see :mod:`siphonwatch.detector.judging.trace`
     ]
 )
 
@@ -101,6 +103,7 @@ class Accounts:
             for name in EVIDENCE:
                 fresh[name] = NOTHING
             fresh["flagged_at"] = fresh["held"] = fresh["seen"] = NEVER
+            fresh["trace"] = trace.UNKNOWN
             self.rows = np.concatenate([self.rows, state.empty(room)])
             self.records = np.concatenate([self.records, fresh])
         return np.fromiter((self.index[account] for account in accounts), np.int64, len(accounts))

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.judging import grouping, reviewing, teaching
+from siphonwatch.detector.judging import grouping, reviewing, teaching, trace
 from siphonwatch.detector.judging.accounts import NEVER, NOTHING, Accounts, facts
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.teaching import Teaching
@@ -145,6 +145,7 @@ class Engine:
         alike = np.maximum(self.model.resemblance(features, self.summary), 0.0)
         shipped = self.shipped.log_odds(features, self.summary) if self.context.taught else current
         records["current"][position] = np.where(judged, current, NOTHING)
+        trace.note(records, position, at, current, judged)
         for name, value in (("own", current), ("evidence", current), ("shipped", shipped), ("plain", current - alike)):
             records[name][position] = np.maximum(records[name][position], np.where(judged, value, NOTHING))
 
@@ -272,9 +273,11 @@ class Engine:
         """Drop accounts whose state has nothing left in it: idle for more than two generations."""
         ticks = 2 * GENERATION * 1000 // self.settings.tick_ms
         _, records = self.accounts.known()
-        keep = records["seen"] >= tick - ticks
-        if not bool(keep.all()):
-            gone = self.accounts.forget(keep)
+        self._drop(records["seen"] < tick - ticks)
+
+    def _drop(self, which: Array) -> None:
+        if bool(which.any()):
+            gone = self.accounts.forget(~which)
             self.dropped += gone
             for account in gone:
                 self.verdicts.pop(account, None)
@@ -313,6 +316,26 @@ class Engine:
         if not len(position):
             return np.zeros((0, len(NAMES)))
         return self.model.inputs(matrix(self.view(self.accounts.rows[position])), self.summary)
+
+    @property
+    def named(self) -> set[str]:
+        """Every account that is named anywhere in what the engine knows."""
+        context = self.context
+        members = {name for one in context.campaigns for name in one.members}
+        return members.union(self.accounts.ids, *([card.account, *card.accounts] for card in context.queue))
+
+    def erase(self, names: set[str]) -> None:
+        """Forget accounts altogether: their states, their verdicts, and their names in campaigns and in the queue."""
+        self._drop(np.array([account in names for account in self.accounts.ids], dtype=bool))
+        context = self.context
+        for one in context.campaigns:
+            left = [row for row, name in enumerate(one.members) if name not in names]
+            one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
+        context.queue = [
+            msgspec.structs.replace(card, accounts=[each for each in card.accounts if each not in names])
+            for card in context.queue
+            if card.account not in names
+        ]
 
     def take_changes(self) -> tuple[list[str], list[str]]:
         """(accounts changed, accounts dropped) since the last call."""

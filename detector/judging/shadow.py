@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
+from siphonwatch.detector.judging import trace
 from siphonwatch.detector.judging.accounts import EVIDENCE, NEVER, NOTHING
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.sketch.pane import Pane
@@ -50,4 +51,5 @@ def fresh(engine: Engine, accounts: list[str]) -> tuple[Array, Array]:
     for name in ("level", "campaign", "allowed"):
         records[name] = 0
     records["flagged_at"] = NEVER
+    records["trace"] = trace.UNKNOWN
     return engine.accounts.rows[position].copy(), records

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from siphonwatch.detector.judging import trace
 from siphonwatch.detector.judging.accounts import NOTHING, RECORD
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
@@ -65,6 +66,7 @@ def records(values: list[bytes]) -> Any:
             made[name] = old[name]
     for name in ("shipped", "plain"):  # until the account is judged again, which is at its next request
         made[name] = NOTHING
+    made["trace"] = trace.UNKNOWN
     return made
 
 
