@@ -63,7 +63,7 @@ def _placed(engine: Engine, ruling: Ruling, at: int) -> Ruling:
     if not ruling.stands(at) or ruling.accounts:
         return ruling
     campaign = next((each for each in engine.context.campaigns if each.name == ruling.subject), None)
-    accounts = list(campaign.members) if campaign is not None else [ruling.subject]
+    accounts = list(campaign.members) if campaign is not None else [ruling.subject, *ruling.others]
     seen = engine.inputs_of(accounts[:: max(1, -(-len(accounts) // EXAMPLES))]).tolist()
     if not seen and ruling.harvest is not None:
         return ruling

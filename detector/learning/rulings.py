@@ -25,6 +25,7 @@ class Ruling(msgspec.Struct, frozen=True):
     until: float | None = None  # event time from which it counts no more
     withdrawn: bool = False  # taken back; the next judging sets ``until``
     accounts: list[str] = []  # whom it speaks of: filled in by the judging that heard of it
+    others: list[str] = []  # accounts that were ruled on with the subject, as they are like it
     examples: list[dict[str, float]] = []  # the model's inputs of (some of) those accounts at that time
 
     def stands(self, at_ms: int) -> bool:

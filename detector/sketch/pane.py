@@ -33,6 +33,13 @@ class Pane:
         self.rows[position[~old]] = rows[~old]
         return position
 
+    def leave_out(self, accounts: set[str]) -> None:
+        """Drop the rows of some accounts."""
+        if accounts:
+            kept = [account for account in self.index if account not in accounts]
+            self.rows = self.filled[[self.index[account] for account in kept]]
+            self.index = {account: position for position, account in enumerate(kept)}
+
     @property
     def accounts(self) -> list[str]:
         """Whose rows there are, in their order."""

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
+from siphonwatch.detector.verdicts.finding import decode, encode
 from siphonwatch.streams.common.errors import Fenced, Sealed
-from siphonwatch.streams.contracts.samples import comes_true, ids, rows, verdict
+from siphonwatch.streams.contracts.samples import comes_true, findings, ids, rows, verdict
 from siphonwatch.streams.stores.base import Charge, Judging, Position, Standing, Store
+from siphonwatch.streams.stores.erasing import Erased, digest
 
 AT = Position(7, Clock(1000), 3, 4)
 
@@ -132,6 +134,37 @@ class StoreContract:
         assert store.rulings() == [placed]
         assert store.take_back("1")
         assert store.rulings() == [msgspec.structs.replace(placed, withdrawn=True)]
+
+    def test_an_erased_account_is_named_nowhere(self, store: Store) -> None:
+        whole, about, group = findings()[1], encode(verdict("acct_1")), encode(findings()[1])
+        lead = store.lead()
+        values: list[tuple[str, bytes, float]] = [("acct_1", b"one", 2.0), ("acct_2", b"two", 1.0)]
+        told = [("campaign-2", group), ("acct_1", about), ("acct_2", encode(verdict("acct_2")))]
+        store.judged(lead.epoch, Judging(b"c", values, [], {"acct_1": verdict("acct_1"), "acct_2": verdict("acct_2")}, told))
+        for ruling in (Ruling("1", "acct_1", True, given=1.0), Ruling("2", "acct_2", True, given=2.0, others=["acct_1", "acct_3"])):
+            store.rule(ruling)
+        placed = msgspec.structs.replace(store.rulings()[1], at=50.0, accounts=["acct_2", "acct_1"], examples=[{"repeats": 0.5}])
+        store.judged(lead.epoch, Judging(b"c", [], [], {}, [], placed=[placed]))
+        before = store.standings_version()
+        assert store.erase("acct_1") == Erased(True, 2, 2)
+        assert store.accounts(["acct_1", "acct_2", "acct_3"]) == [None, b"two", None]
+        assert (store.verdict("acct_1"), store.top(9), set(store.standings())) == (None, ["acct_2"], {"acct_2"})
+        assert store.standings_version() > before
+        left = store.findings(9)
+        assert [decode(one).subject for one in left] == ["acct_2", "campaign-2"], "in their order"
+        assert decode(left[1]) == msgspec.structs.replace(whole, members=["acct_2"])  # type: ignore[type-var]
+        (ruling,) = store.rulings()
+        assert (ruling.accounts, ruling.others, ruling.examples) == ([], ["acct_3"], []), "the next judging fills them in anew"
+        assert ruling.at == 50.0
+        assert set(store.erased()) == {digest("acct_1")}
+        assert store.erase("acct_9") == Erased(False, 0, 0)
+
+    def test_a_line_of_the_audit_log_comes_after_the_one_that_its_writer_saw(self, store: Store) -> None:
+        assert store.trail() == []
+        assert store.add_to_trail(b"first", 0)
+        assert not store.add_to_trail(b"mine", 0), "somebody else was quicker"
+        assert store.add_to_trail(b"second", 1)
+        assert store.trail() == [b"first", b"second"]
 
     def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
         store.ping()

@@ -7,7 +7,7 @@ when the store does not answer; the caller retries, after loading what is there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.stores.erasing import Erased
 
 Array = npt.NDArray[Any]
 
@@ -155,6 +156,10 @@ class Store(Protocol):
         """One account's state and record."""
         ...
 
+    def accounts(self, names: Sequence[str]) -> list[bytes | None]:
+        """State and record of many accounts at once."""
+        ...
+
     def verdict(self, account: str) -> Verdict | None:
         """The verdict a gateway reads."""
         ...
@@ -193,6 +198,25 @@ class Store(Protocol):
 
     def take_back(self, ruling: str) -> bool:
         """Take a ruling back from the next judging on; whether there was one."""
+        ...
+
+    def erase(self, account: str) -> Erased:
+        """Erase an account: state, verdict, the findings and rulings on it, its name in others.
+
+        The judging drops it at its next step; what is on its way out already is not called back.
+        """
+        ...
+
+    def erased(self) -> dict[str, float]:
+        """:func:`siphonwatch.streams.stores.erasing.digest` of accounts erased lately -> when, epoch seconds."""
+        ...
+
+    def trail(self) -> list[bytes]:
+        """The lines of the audit log, oldest first."""
+        ...
+
+    def add_to_trail(self, line: bytes, length: int) -> bool:
+        """Append to the audit log, which has ``length`` lines; ``False`` where it has more by now."""
         ...
 
     def used_bytes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -14,6 +15,7 @@ from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed
+from siphonwatch.streams.stores import erasing
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
     Array,
@@ -56,6 +58,8 @@ class MemoryStore:
         self._standings: dict[str, Standing] = {}
         self._standings_version = 0
         self._buckets: dict[tuple[str, str], float] = {}
+        self._erased: dict[str, float] = {}
+        self._trail: list[bytes] = []
         self._findings: deque[tuple[str, bytes]] = deque(maxlen=KEPT_FINDINGS)
 
     def _at(self, partition: int) -> _Partition:
@@ -148,6 +152,10 @@ class MemoryStore:
         found = self._accounts.get(account)
         return found[0] if found else None
 
+    def accounts(self, names: Sequence[str]) -> list[bytes | None]:
+        """See the protocol."""
+        return [self.account(name) for name in names]
+
     def verdict(self, account: str) -> Verdict | None:
         """See the protocol."""
         return self._lead.verdicts.get(account)
@@ -201,6 +209,47 @@ class MemoryStore:
             if ruling not in self._rulings or ruling in self._withdrawn:
                 return False
             self._withdrawn.add(ruling)
+            return True
+
+    def erase(self, account: str) -> erasing.Erased:
+        """See the protocol."""
+        with self._lock:
+            there = self._accounts.pop(account, None) is not None
+            self._lead.verdicts.pop(account, None)
+            self._standings_version += self._standings.pop(account, None) is not None
+            left = [(about, erasing.finding_without(finding, account)) for about, finding in self._findings]
+            findings = sum(before is not after for (_, before), (_, after) in zip(self._findings, left, strict=True))
+            self._findings = deque(((about, finding) for about, finding in left if finding is not None), maxlen=KEPT_FINDINGS)
+            rulings = 0
+            for one in self.rulings():
+                kept = erasing.ruling_without(one, account)
+                rulings += kept is not one
+                if kept is None:
+                    del self._rulings[one.id]
+                    self._withdrawn.discard(one.id)
+                elif kept is not one:
+                    self._rulings[one.id] = kept
+                if kept is not one:
+                    self._placed.pop(one.id, None)
+            self._erased[erasing.digest(account)] = time.time()
+            return erasing.Erased(there, findings, rulings)
+
+    def erased(self) -> dict[str, float]:
+        """See the protocol."""
+        with self._lock:
+            return dict(self._erased)
+
+    def trail(self) -> list[bytes]:
+        """See the protocol."""
+        with self._lock:
+            return list(self._trail)
+
+    def add_to_trail(self, line: bytes, length: int) -> bool:
+        """See the protocol."""
+        with self._lock:
+            if len(self._trail) != length:
+                return False
+            self._trail.append(line)
             return True
 
     def used_bytes(self) -> int:

@@ -5,8 +5,9 @@ Keys, all under ``<prefix>:3`` (3 is the layout's version) and all with an expir
 - ``{<topic>:<partition>}:meta``, ``:ticks``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and
   offset are written in one step on Redis Cluster too;
 - ``{<topic>}:judge``, ``:accounts``, ``:ranking``, ``:outbox``: what is judged;
-- ``{<topic>}:rulings``, ``:withdrawn``, ``:placed``: what analysts ruled and took back, and where judgings placed it in the log. These
-  do not expire;
+- ``{<topic>}:rulings``, ``:withdrawn``, ``:placed``, ``:trail``: what analysts ruled and took back, where judgings placed it in the log,
+  and the audit log. These do not expire;
+- ``{<topic>}:erased``: hashes of the names of accounts that were erased lately;
 - ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
   findings, and what throttled accounts have left;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read.
@@ -14,7 +15,8 @@ Keys, all under ``<prefix>:3`` (3 is the layout's version) and all with an expir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -26,7 +28,7 @@ from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable, UsageError, shown
-from siphonwatch.streams.stores import scripts
+from siphonwatch.streams.stores import erasing, scripts
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
     Array,
@@ -234,6 +236,12 @@ class RedisStore:
         """See the protocol."""
         return cast(bytes | None, self._ask(lambda: self._redis.hget(self._key("accounts"), account)))
 
+    def accounts(self, names: Sequence[str]) -> list[bytes | None]:
+        """See the protocol."""
+        if not names:
+            return []
+        return cast(list[bytes | None], self._ask(lambda: self._redis.hmget(self._key("accounts"), list(names))))
+
     def verdict(self, account: str) -> Verdict | None:
         """See the protocol."""
         value = cast(bytes | None, self._ask(lambda: self._redis.hget(self._key(f"verdict:{account}"), "json")))
@@ -294,6 +302,35 @@ class RedisStore:
         """See the protocol."""
         known = self._ask(lambda: self._redis.hexists(self._key("rulings"), ruling))
         return bool(known) and bool(self._ask(lambda: self._redis.sadd(self._key("withdrawn"), ruling)))
+
+    def erase(self, account: str) -> erasing.Erased:
+        """See the protocol."""
+        findings, rulings = [], []
+        for finding in self.findings(KEPT_FINDINGS):
+            kept = erasing.finding_without(finding, account)
+            if kept is not finding:
+                findings.append(scripts.ErasedFinding(finding, kept or b""))
+        for ruling in self.rulings():
+            left = erasing.ruling_without(ruling, account)
+            if left is not ruling:
+                rulings.append(scripts.JudgedRuling(ruling.id, msgspec.json.encode(left) if left else b""))
+        names = ("judge", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased")
+        keys = [*(self._key(name) for name in names), self._key(f"verdict:{account}")]
+        call = scripts.Erase(account, erasing.digest(account), f"{time.time():.3f}", self.ttl, findings, rulings)
+        return erasing.Erased(bool(self._run(keys, call)), len(findings), len(rulings))
+
+    def erased(self) -> dict[str, float]:
+        """See the protocol."""
+        found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("erased"))))
+        return {name.decode(): float(when) for name, when in found.items()}
+
+    def trail(self) -> list[bytes]:
+        """See the protocol."""
+        return cast(list[bytes], self._ask(lambda: self._redis.lrange(self._key("trail"), 0, -1)))
+
+    def add_to_trail(self, line: bytes, length: int) -> bool:
+        """See the protocol."""
+        return bool(self._run([self._key("trail")], scripts.Trail(length, line)) != scripts.MOVED)
 
     def used_bytes(self) -> int:
         """See the protocol."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 import msgpack
 import msgspec
 
-FENCED, SEALED = b"FENCED", b"SEALED"  # answers of a script that wrote nothing
+FENCED, SEALED, MOVED = b"FENCED", b"SEALED", b"MOVED"  # answers of a script that wrote nothing
 
 
 class Call(msgspec.Struct):
@@ -131,7 +131,38 @@ class Spend(Call):
     charges: list[Spent]
 
 
-CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Judged, Spend)
+class ErasedFinding(msgspec.Struct):
+    """A finding that named an erased account."""
+
+    before: bytes
+    after: bytes  # without it; empty where it was about it
+
+
+class Erase(Call):
+    """Erase an account. Answers 1 where there was one, 0 otherwise."""
+
+    script = "erase"
+    keys = ("meta", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdict")
+
+    account: str
+    digest: str
+    at: str  # epoch seconds
+    ttl: int
+    findings: list[ErasedFinding]
+    rulings: list[JudgedRuling]  # that named it; those that were on it without their text
+
+
+class Trail(Call):
+    """Append a line to the audit log. Answers OK, or MOVED where it is longer than ``length`` by now."""
+
+    script = "trail"
+    keys = ("trail",)
+
+    length: int
+    line: bytes
+
+
+CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Judged, Spend, Erase, Trail)
 
 
 def source(call: type[Call]) -> str:

@@ -23,6 +23,7 @@ from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Judging, Position, Store
+from siphonwatch.streams.stores.erasing import without_erased
 from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
@@ -80,6 +81,7 @@ class Judge:
                 if each > engine.context.closed:
                     panes.setdefault(each, []).append(pane)
                 self._undropped.setdefault(partition, []).append(each)
+        self._erase(store.erased(), panes)
         engine.hear(store.rulings())
         ticks = sorted(panes)
         for start in range(0, len(ticks), MOST_TICKS):
@@ -90,6 +92,19 @@ class Judge:
         if ticks:
             self._metrics.judging.observe(time.perf_counter() - started)
         return len(ticks)
+
+    def _erase(self, erased: dict[str, float], panes: dict[int, list[Pane]]) -> None:
+        """Let go of accounts that were erased since they were last seen, and of what open panes still hold of them."""
+        if not erased:
+            return
+        engines = [self.engine, *([self._shadow] if self._shadow is not None else [])]
+        closed = (self.engine.context.closed + 1) * self._settings.tick_ms / 1000
+        for engine in engines:
+            if gone := without_erased(engine.named, erased, closed):
+                engine.erase(gone)
+        for tick, found in panes.items():
+            for pane in found:
+                pane.leave_out(without_erased(pane.accounts, erased, tick * self._settings.tick_ms / 1000))
 
     def _judge(self, ticks: list[int], panes: dict[int, list[Pane]]) -> None:
         engine = self.engine
