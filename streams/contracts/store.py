@@ -152,7 +152,7 @@ class StoreContract:
         assert store.standings_version() > before
         left = store.findings(9)
         assert [decode(one).subject for one in left] == ["acct_2", "campaign-2"], "in their order"
-        assert decode(left[1]) == msgspec.structs.replace(whole, members=["acct_2"])  # type: ignore[type-var]
+        assert decode(left[1]) == msgspec.structs.replace(whole, members=["acct_2"])
         (ruling,) = store.rulings()
         assert (ruling.accounts, ruling.others, ruling.examples) == ([], ["acct_3"], []), "the next judging fills them in anew"
         assert ruling.at == 50.0
