@@ -13,7 +13,7 @@ import click
 from siphonwatch.streams.common.signals import leave_on_signals, raise_on_interrupt
 
 HELP = "Finds systematic harvesting of an LLM's answers in API request logs, live and in replay."
-SERVICES = {"run", "sidecar", "demo"}  # end with 0 when they are told to; the others are interrupted
+SERVICES = {"run", "sidecar", "desk", "demo"}  # end with 0 when they are told to; the others are interrupted
 COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what it does)
     "demo": ("demo", "Run the live pipeline with embedded parts: a Redis-protocol server and the simulator."),
     "check": ("check", "Say how a log would be read: what is recognised, refused and missing. Judges nobody."),
@@ -21,6 +21,7 @@ COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what
     "replay": ("replay", "Run old logs through the same detector: the same records give the same bytes out."),
     "run": ("run", "Watch a live log: one worker of a group; start as many as the topic has partitions."),
     "sidecar": ("sidecar", "Answer a gateway whether a request may go on."),
+    "desk": ("desk", "Serve the analyst's pages, over the live store or a finished replay."),
     "top": ("top", "Show the accounts of strongest evidence."),
     "account": ("account", "Show an account's features beside the population's, its score, level and reasons."),
     "campaigns": ("campaigns", "List the campaigns: accounts that are judged as one."),
@@ -29,6 +30,10 @@ COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what
     "rule": ("rulings", "Teach the model: what an account or a campaign really was."),
     "allow": ("rulings", "Put an account or a campaign on the allow list until a day."),
     "rulings": ("rulings", "What analysts ruled: list it, take it back."),
+    "report": ("report", "Write a signed case on an account or a campaign."),
+    "verify": ("report", "Check a report's signature."),
+    "audit": ("report", "The audit log: list it, check its chain."),
+    "forget": ("report", "Erase an account, and say what Kafka still holds."),
     "train": ("train", "Make a prior of your own from a log and the accounts that you banned."),
     "migrate": ("migrate", "Copy a store of the version before into this version's layout."),
     "simulate": ("simulate", "Write labelled traffic of the project's own making."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,11 +24,12 @@ PATH = click.Path(path_type=Path)
 @click.option("--queue", type=PATH, help="write whom to look at next, a row a behaviour, to this CSV file")
 @click.option("--rulings", type=PATH, help="rulings to be taught by, each from its own time on: `siphonwatch rulings list --json`")
 @click.option("--dead-letters", type=PATH, help="write refused records' places and reasons to this file")
+@click.option("--keep", type=PATH, help="keep what the replay found in this folder, for `siphonwatch desk --replay`")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
 @configured("format", "mapping", "account_fields", "tick_seconds", "prior", "shadow_prior")
 def replay(
     settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, queue: Path | None, rulings: Path | None,
-    dead_letters: Path | None, top: int,
+    dead_letters: Path | None, keep: Path | None, top: int,
 ) -> None:  # fmt: skip
     """Run old logs through the same detector: log files, folders of them, or (with the extra ``remote``) addresses in a bucket.
 
@@ -68,6 +70,10 @@ def replay(
         outcome.write_findings(result.findings, findings)
     if queue:
         outcome.write_queue(result.engine, queue)
+    if keep:
+        from siphonwatch.streams.desk import kept
+
+        kept.keep(keep, result.engine, result.findings, found, ["siphonwatch", *sys.argv[1:]])
     tables.replayed(result, top)
     if shadow is not None:
         tables.shadowed(difference(engine, shadow))

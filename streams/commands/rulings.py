@@ -65,8 +65,9 @@ def list_rulings(settings: Config, analyst: str, as_json: bool) -> None:
 @rulings.command()
 @click.argument("ruling", default="")
 @click.option("--analyst", default="", help="take back all that this analyst ruled")
+@click.option("--by", default="unknown", envvar="USER", help="who takes it back")
 @configured(*STORE)
-def undo(settings: Config, ruling: str, analyst: str) -> None:
+def undo(settings: Config, ruling: str, analyst: str, by: str) -> None:
     """Take a ruling back, or all of one analyst's: nothing of it stays in the model."""
     from siphonwatch.streams.desk import open_desk
 
@@ -75,5 +76,5 @@ def undo(settings: Config, ruling: str, analyst: str) -> None:
     if not wanted:
         raise UsageError("no such ruling: `siphonwatch rulings list` shows them")
     for each in wanted:
-        desk.take_back(each)
+        desk.take_back(each, by)
     click.echo(f"taken back: {', '.join(wanted)}")

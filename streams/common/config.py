@@ -100,6 +100,24 @@ class Config(BaseSettings):
     )
     decision_degrade_tokens: int = Field(1024, ge=1, description="sidecar: tokens that a degraded answer may have, at most")
     throttle_rpm: float = Field(6.0, ge=0, description="sidecar: requests a minute a throttled account keeps for each model; 0 for none")
+    desk_host: str = Field("127.0.0.1", description="desk: address that its pages are served on", json_schema_extra=_option("--host"))
+    desk_port: int = Field(9110, ge=1, le=65535, description="desk: their port", json_schema_extra=_option("--port"))
+    desk_url: str = Field("", description="desk: address that people reach it by, for links in findings; http://HOST:PORT by default")
+    desk_tokens: SecretStr = Field(
+        SecretStr(""), description="desk: NAME:ROLE:TOKEN, comma separated, of who may sign in; roles are viewer, analyst and admin"
+    )
+    desk_user_header: str = Field(
+        "", pattern="^[A-Za-z0-9-]*$", description="desk: header in which an authenticating proxy names the person; empty for none"
+    )
+    desk_groups_header: str = Field(
+        "X-Forwarded-Groups", pattern="^[A-Za-z0-9-]*$", description="desk: header in which it names the person's groups"
+    )
+    desk_proxies: str = Field("127.0.0.1,::1", description="desk: addresses, comma separated, whose headers are believed")
+    desk_analysts: str = Field("", description="desk: people and groups, comma separated, who may rule; others that the proxy lets in look")
+    desk_admins: str = Field("", description="desk: people and groups, comma separated, who may also erase accounts")
+    desk_price: float = Field(15.0, ge=0, description="desk: price of a million tokens of answers, for estimates")
+    desk_currency: str = Field("USD", pattern="^[A-Za-z$€£¥]{1,5}$", description="desk: its currency")
+    report_key: Path | None = Field(None, description="PEM file of the Ed25519 key that reports are signed with; made where there is none")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="least severe log line shown")
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,12 @@ from siphonwatch.detector.verdicts.account import Reason, Verdict, number, reaso
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.detector.verdicts.limit_habits import own_reasons
 from siphonwatch.streams.common.errors import UsageError
-from siphonwatch.streams.common.reference import find
+from siphonwatch.streams.common.reference import find, reference
+from siphonwatch.streams.desk import audit
+from siphonwatch.streams.desk.book import Book
 from siphonwatch.streams.formats.privacy import PSEUDONYM, pseudonym
 from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Store
+from siphonwatch.streams.stores.erasing import Erased, digest
 
 READ_AS = {"bits": "times", "youth": "since sign-up"}  # units as people read them
 
@@ -53,10 +56,10 @@ class AccountReport:
 
 
 class Desk:
-    """A live store as a person sees it. Only rulings are written."""
+    """A book as a person sees it. What is written are rulings and the audit log, and what is erased."""
 
-    def __init__(self, store: Store, prior: Prior, settings: Settings, account_key: str = "") -> None:
-        self._store, self._key = store, account_key
+    def __init__(self, store: Book, prior: Prior, settings: Settings, account_key: str = "") -> None:
+        self.book, self._key = store, account_key
         stored = store.context()
         self.context = snapshot.unpack_context(stored, settings) if stored else Context(height=settings.flag_odds)
         self.engine = Engine(prior, settings, self.context)
@@ -70,17 +73,32 @@ class Desk:
         """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
         return pseudonym(account, self._key) if self._key and not account.startswith(PSEUDONYM) else account
 
+    def reference(self, account: str) -> str:
+        """The number that refusals of an account, as it is stored, carry."""
+        return reference(account, self._key)
+
     def referred(self, number: str) -> list[str]:
         """The accounts that are not clear whose refusals carry this reference number."""
-        return find(number, self._store.standings(), self._key)
+        return find(number, self.book.standings(), self._key)
+
+    def looked_up(self, account: str) -> tuple[np.ndarray, np.ndarray]:
+        """(row (1,), record) of an account by the name that it is stored under; ``UsageError`` where it is not known."""
+        value = self.book.account(account)
+        if value is None:
+            raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
+        return _split(value)
+
+    def many(self, names: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """(names, rows (N,), records (N,)) of those of ``names`` that are known."""
+        found = [(name, value) for name, value in zip(names, self.book.accounts(names), strict=True) if value is not None]
+        rows = state.from_bytes([value[: snapshot.STATE_BYTES] for _, value in found]) if found else state.empty(0)
+        records = np.frombuffer(b"".join(value[snapshot.STATE_BYTES :] for _, value in found), dtype=RECORD)
+        return [name for name, _ in found], rows, records
 
     def account(self, account: str) -> AccountReport:
         """One account; ``UsageError`` where it is not known."""
         account = self.named(account)
-        value = self._store.account(account)
-        if value is None:
-            raise UsageError(f"no account {account} in the store: it sent nothing yet, or was idle for two weeks, or --topic is another")
-        row, record = _split(value)
+        row, record = self.looked_up(account)
         found = matrix(self.engine.view(row))
         features, over, summary = found[0], self.engine.over_median(found)[0], self.summary
         lines = []
@@ -90,14 +108,14 @@ class Desk:
         return AccountReport(
             facts=facts(account, record),
             features=sorted(lines, key=lambda line: -line.weight),
-            verdict=self._store.verdict(account),
+            verdict=self.book.verdict(account),
             reasons=reasons(features, over, summary),
             limits=[one.text for one in own_reasons(row[0], record, np.flatnonzero(record["limit_counts"]).tolist())],
         )
 
     def top(self, count: int) -> list[AccountReport]:
         """The accounts of strongest evidence."""
-        return [self.account(account) for account in self._store.top(count)]
+        return [self.account(account) for account in self.book.top(count)]
 
     def campaign(self, name: str) -> Campaign:
         """One campaign by its name; ``UsageError`` where it is not known."""
@@ -109,31 +127,46 @@ class Desk:
 
     def rulings(self) -> list[Ruling]:
         """What analysts have ruled, oldest first."""
-        return self._store.rulings()
+        return self.book.rulings()
 
-    def rule(self, subject: str, harvest: bool | None, analyst: str, note: str, days: float | None) -> Ruling:
-        """Keep a ruling on an account or a campaign; it counts from the next judging on. ``None`` only allows it for ``days``.
+    def rule(
+        self, subject: str, harvest: bool | None, analyst: str, note: str, days: float | None, others: Sequence[str] = ()
+    ) -> Ruling:  # fmt: skip
+        """Keep a ruling on an account, with ``others`` that are like it, or on a campaign; it counts from the next judging on.
 
-        ``UsageError`` where the subject is not known.
+        ``None`` only allows it for ``days``. ``UsageError`` where the subject is not known.
         """
         if subject.startswith("campaign-"):
             self.campaign(subject)
         else:
             subject = self.named(subject)
             self.account(subject)
-        ruling = Ruling(secrets.token_hex(4), subject, harvest, analyst, time.time(), note, days)
-        self._store.rule(ruling)
+        ruling = Ruling(secrets.token_hex(4), subject, harvest, analyst, time.time(), note, days, others=list(others))
+        self.book.rule(ruling)
+        said = {True: "harvest", False: "benign", None: "allow"}[harvest]
+        did, more = ("allow", {"days": days}) if harvest is None else ("rule", {"ruling": said})
+        audit.write(self.book, analyst, did, subject, id=ruling.id, others=len(others), note=note, **more)
         return ruling
 
     @property
     def queue(self) -> list[Card]:
         """Whom to look at next, as of the newest epoch, without what was ruled on since."""
-        ruled = {ruling.subject for ruling in self.rulings() if not ruling.withdrawn}
+        ruled = {name for ruling in self.rulings() if not ruling.withdrawn for name in (ruling.subject, *ruling.others)}
         return [card for card in self.context.queue if card.account not in ruled and card.campaign not in ruled]
 
-    def take_back(self, ruling: str) -> None:
-        """Take a ruling back: nothing of it stays in the model."""
-        self._store.take_back(ruling)
+    def take_back(self, ruling: str, analyst: str = "unknown") -> bool:
+        """Take a ruling back: nothing of it stays in the model. Whether there was one."""
+        taken = self.book.take_back(ruling)
+        if taken:
+            audit.write(self.book, analyst, "undo", ruling)
+        return taken
+
+    def erase(self, account: str, who: str) -> Erased:
+        """Erase an account, by its id as in the log; the audit log keeps a digest of its name alone."""
+        account = self.named(account)
+        done = self.book.erase(account)
+        audit.write(self.book, who, "erase", f"blake2b:{digest(account)}", state=done.state, findings=done.findings, rulings=done.rulings)
+        return done
 
 
 def _split(value: bytes) -> tuple[np.ndarray, np.ndarray]:
