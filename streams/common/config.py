@@ -48,8 +48,12 @@ class Config(BaseSettings):
     verdict_topic: str = Field("siphonwatch.verdicts", description="Kafka topic for changed verdicts; empty for none")
     dead_letter_topic: str = Field("siphonwatch.dead-letters", description="Kafka topic for refused records; empty for none")
     findings: Path | None = Field(None, description="file that findings are appended to, one JSON object a line")
-    findings_format: Literal["native", "ocsf"] = Field("native", description="how findings are written to the file and the webhook")
-    sinks: str = Field("", description="further sinks by URL, comma separated: log:, file:///PATH, or the scheme of an added package")
+    findings_format: Literal["native", "ocsf", "ecs", "cef", "stix"] = Field(
+        "native", description="how findings are written to the file and the webhook"
+    )
+    sinks: str = Field(
+        "", description="further sinks by URL, comma separated: log:, file:, syslog:, splunk+https:, …, or an added package's"
+    )
     webhook_url: str = Field("", description="http(s) address that findings are posted to; empty for none")
     webhook_secret: SecretStr = Field(SecretStr(""), description="secret that they are signed with (Standard Webhooks)")
     http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz are served on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import uvicorn
@@ -34,8 +35,10 @@ def application(registry: CollectorRegistry, health: Callable[[], object]) -> St
 class HttpServer:
     """Serves an application from a thread of its own."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
-        self._server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False))
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, server_header=False, lifespan="off")
+        )
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
 
     def start(self) -> None:

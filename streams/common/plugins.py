@@ -23,6 +23,10 @@ OURS: dict[str, dict[str, str]] = {
     "sinks": {
         "log": "siphonwatch.streams.sinks.log:open_sink",
         "file": "siphonwatch.streams.sinks.file:open_sink",
+        **dict.fromkeys(("syslog", "syslog+tcp", "syslog+tls"), "siphonwatch.streams.sinks.syslog:open_sink"),
+        **dict.fromkeys(("splunk+https", "splunk+http"), "siphonwatch.streams.sinks.siem:open_splunk"),
+        **dict.fromkeys(("elasticsearch+https", "elasticsearch+http"), "siphonwatch.streams.sinks.siem:open_elastic"),
+        **dict.fromkeys(("slack+https", "slack+http"), "siphonwatch.streams.sinks.siem:open_slack"),
     },
 }
 

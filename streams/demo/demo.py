@@ -22,6 +22,7 @@ from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.http import HttpServer, application
 from siphonwatch.streams.common.signals import stop_on_signals
 from siphonwatch.streams.demo.traffic import encode
+from siphonwatch.streams.desk.web import serve as desk
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.memory import MemorySource
 from siphonwatch.streams.stores import configured_store
@@ -91,9 +92,13 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
         stop_on_signals(worker.stop)
         http = HttpServer(application(metrics.registry, lambda: worker.health), settings.http_host, http_port)
         http.start()
+        seen, access = desk.assemble(settings, desk.room(settings, None))
+        pages = HttpServer(seen, settings.desk_host, settings.desk_port)
+        pages.start()
         with _sidecar(url, settings.decision_port, http_port + 1) as asks:
             console.print(
                 f"{len(records):,} requests in {span:.0f} s through the live pipeline\n"
+                f"  desk       {desk.address(settings, access)}\n"
                 f"  metrics    http://{settings.http_host}:{http_port}/metrics, of the sidecar http://127.0.0.1:{http_port + 1}/metrics\n"
                 f"  decisions  http://127.0.0.1:{settings.decision_port}/v1/decision?account=…\n"
                 f"  meanwhile  siphonwatch top --store {url}\n",
@@ -104,6 +109,7 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
                 threading.Timer(seconds, worker.stop).start()
             worker.run()
             gateway.stop()
+        pages.stop()
         http.stop()
     harvesters = {account for account, label in traffic.labels.items() if label.label == "harvest"}
     found, wrong = harvesters & set(screen.flagged), set(screen.flagged) - harvesters

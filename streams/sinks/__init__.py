@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from siphonwatch.streams.common import plugins
 from siphonwatch.streams.common.errors import UsageError, shown
@@ -18,4 +18,12 @@ def open_sink(url: str) -> Sink:
     return sink
 
 
-__all__ = ["Sink", "Sinks", "open_sink"]
+def with_desk(url: str, desk: str) -> str:
+    """The address of one of our sinks, with that of the desk that its links lead to, where it names none itself."""
+    scheme = urlsplit(url).scheme
+    if not desk or "desk=" in url or scheme not in plugins.OURS["sinks"] or scheme == "log":
+        return url
+    return f"{url}{'&' if urlsplit(url).query else '?'}desk={quote(desk, safe='')}"
+
+
+__all__ = ["Sink", "Sinks", "open_sink", "with_desk"]

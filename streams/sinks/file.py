@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from siphonwatch.streams.common.deadletters import DeadLetter
-from siphonwatch.streams.common.errors import UsageError
 
 
 class FileSink:
@@ -31,10 +30,7 @@ class FileSink:
 
 def open_sink(url: str) -> FileSink:
     """For ``file:///PATH``, or ``file:///PATH?format=ocsf``."""
-    from siphonwatch.streams.sinks.forms import FORMS
+    from siphonwatch.streams.sinks.forms import form_of
 
     parts = urlsplit(url)
-    form = parse_qs(parts.query).get("format", ["native"])[0]
-    if form not in FORMS:
-        raise UsageError(f"sinks: format={form} is not known; known are {', '.join(FORMS)}")
-    return FileSink(Path(unquote(parts.netloc + parts.path)), FORMS[form])
+    return FileSink(Path(unquote(parts.netloc + parts.path)), form_of(parse_qs(parts.query), "native"))

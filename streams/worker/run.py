@@ -10,9 +10,9 @@ from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.http import HttpServer, application
 from siphonwatch.streams.common.signals import stop_on_signals
 from siphonwatch.streams.formats import configured_decoder
-from siphonwatch.streams.sinks import Sink, Sinks, open_sink
+from siphonwatch.streams.sinks import Sink, Sinks, open_sink, with_desk
 from siphonwatch.streams.sinks.file import FileSink
-from siphonwatch.streams.sinks.forms import FORMS
+from siphonwatch.streams.sinks.forms import form_of
 from siphonwatch.streams.sinks.kafka import KafkaSink
 from siphonwatch.streams.sinks.log import LogSink
 from siphonwatch.streams.sinks.webhook import WebhookSink
@@ -25,14 +25,14 @@ from siphonwatch.streams.worker.worker import Worker
 def sinks(config: Config, metrics: Metrics) -> Sinks:
     """Where this configuration sends findings and dead letters."""
     chosen: list[Sink] = [LogSink()]
-    form = FORMS[config.findings_format]
+    form = form_of({"format": [config.findings_format], "desk": [config.desk_url]}, "native")
     if config.findings:
         chosen.append(FileSink(config.findings, form))
     if config.webhook_url:
         chosen.append(WebhookSink(config.webhook_url, config.webhook_secret.get_secret_value(), form, metrics.webhook_lost.inc))
     if config.source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
         chosen.append(KafkaSink(config.source, config.verdict_topic, config.dead_letter_topic))
-    chosen += [open_sink(url.strip()) for url in config.sinks.split(",") if url.strip()]
+    chosen += [open_sink(with_desk(url.strip(), config.desk_url)) for url in config.sinks.split(",") if url.strip()]
     return Sinks(*chosen)
 
 

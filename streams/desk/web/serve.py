@@ -34,6 +34,7 @@ def room(config: Config, replay: Path | None) -> Room:
 
     made = Room(book, prior.load(config.prior), shadow, config, origin)
     _note_settings(made)
+    _ = made.strongest, made.findings  # what is slow to read for the first time
     return made
 
 

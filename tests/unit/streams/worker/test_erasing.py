@@ -7,7 +7,7 @@ from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
-from siphonwatch.detector.sketch.pane import Clock
+from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.panes import Panes
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.sinks import Sinks
