@@ -26,7 +26,7 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 
 .cache/grafana/.made: tests/services/install.sh
 	bash tests/services/install.sh
-	npm install --silent --no-fund --no-audit --prefix .cache/grafana @grafana/schema@13.2.3 typescript@5.9
+	npm install --silent --no-fund --no-audit --prefix .cache/grafana @grafana/schema@13.2.3 typescript@5.9 @elastic/ecs@9.4 axe-core@4.14
 	@touch $@
 
 demo: $(VENV)/.demo

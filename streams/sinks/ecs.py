@@ -16,7 +16,7 @@ from siphonwatch.streams.common.version import program_version
 from siphonwatch.streams.sinks.links import link
 from siphonwatch.streams.sinks.ocsf import TECHNIQUES, TITLES
 
-SCHEMA = "9.0.0"
+SCHEMA = "9.4.0"
 SEVERITY = {"clear": 0, "watch": 21, "throttle": 73, "block": 99}  # as Elastic's detection rules number low, high and critical
 KINDS = {"clear": "event"}  # the others are alerts
 

@@ -17,6 +17,18 @@ TIMEOUT = urllib3.Timeout(connect=3.0, read=15.0)
 AGAIN = (408, 425, 429, 500, 502, 503, 504)  # statuses after which it is tried again
 
 
+class _Done(msgspec.Struct):
+    status: int = 200
+
+
+class _Item(msgspec.Struct):
+    create: _Done = _Done()
+
+
+class _Bulk(msgspec.Struct):
+    items: list[_Item] = []
+
+
 class HttpSink(SendingSink):
     """Posts batches to one address."""
 
@@ -80,9 +92,11 @@ class ElasticSink(HttpSink):
 
     def answered(self, body: bytes) -> None:
         """A bulk says of each document how it went: 409 is one that was there."""
-        found = msgspec.json.decode(body)
-        items = found.get("items", []) if isinstance(found, dict) else []
-        statuses = [each.get("create", {}).get("status", 200) for each in items]
+        try:
+            found = msgspec.json.decode(body or b"{}", type=_Bulk)
+        except msgspec.MsgspecError as error:
+            raise Refused("it answers, but not as a bulk does") from error
+        statuses = [each.create.status for each in found.items]
         if any(status in AGAIN for status in statuses):
             raise OSError("some documents were not taken now")
         refused = sum(status >= 300 and status != 409 for status in statuses)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.common.printable import printable
 from siphonwatch.streams.sinks.forms import form_of
 from siphonwatch.streams.sinks.sending import SendingSink
 
@@ -58,7 +59,7 @@ class SyslogSink(SendingSink):
 
     def _message(self, name: str, body: bytes) -> bytes:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
+        quoted = printable(name, 200).replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
         # 32473 is the enterprise number that RFC 5612 keeps for examples; the name before it says whose element it is
         element = f'[siphonwatch@32473 id="{quoted}"]'
         return f"<{FACILITY * 8 + WARNING}>1 {at} {self._host} siphonwatch {os.getpid()} finding {element} ".encode() + body

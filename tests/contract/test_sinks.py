@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,34 @@ class TestWebhookSink(SinkContract):
 
     def delivered(self, sink: Sink) -> list[str]:
         return subjects([body for _, body in self.receiver.taken])
+
+
+class TestSyslogSink(SinkContract):
+    @pytest.fixture
+    def sink(self) -> Iterator[Sink]:
+        self.got: list[str] = []
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as self.server:
+            self.server.bind(("127.0.0.1", 0))
+            self.server.settimeout(0.05)
+            yield open_sink(f"syslog://127.0.0.1:{self.server.getsockname()[1]}?format=native")
+
+    def delivered(self, sink: Sink) -> list[str]:
+        with suppress(TimeoutError):
+            while True:
+                self.got.append(decode(self.server.recv(65_535).partition(b"] ")[2]).subject)
+        return self.got
+
+
+class TestElasticSink(SinkContract):
+    @pytest.fixture
+    def sink(self) -> Iterator[Sink]:
+        self.receiver = Receiver([])
+        yield open_sink(self.receiver.url.replace("http:", "elasticsearch+http:") + "/findings?format=native")
+        self.receiver.shutdown()
+        self.receiver.server_close()
+
+    def delivered(self, sink: Sink) -> list[str]:
+        return subjects([line for _, body in self.receiver.taken for line in body.splitlines()[1::2]])
 
 
 class TestKafkaSink(SinkContract):

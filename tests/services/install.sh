@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: Kafka's jars, a Java runtime, redis-server, nginx, Caddy, Prometheus, Alertmanager, npm. Only what
+# What the tests need beside Python: Kafka's jars, a Java runtime, redis-server, nginx, Caddy, Prometheus, Alertmanager, npm,
+# Chromium. Only what
 # is missing; and no Kafka or Redis where SIPHONWATCH_TEST_KAFKA or SIPHONWATCH_TEST_REDIS names a service to use instead.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,6 +22,7 @@ if [ "${1:-}" != venv ]; then
   command -v promtool >/dev/null || packages+=(prometheus)
   command -v prometheus-alertmanager >/dev/null || command -v alertmanager >/dev/null || packages+=(prometheus-alertmanager)
   command -v npm >/dev/null || packages+=(npm)
+  command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
   command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || packages+=(docker-compose)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
