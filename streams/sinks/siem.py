@@ -17,11 +17,11 @@ TIMEOUT = urllib3.Timeout(connect=3.0, read=15.0)
 AGAIN = (408, 425, 429, 500, 502, 503, 504)  # statuses after which it is tried again
 
 
-class _Done(msgspec.Struct):
+class _Done(msgspec.Struct, frozen=True):
     status: int = 200
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, frozen=True):
     create: _Done = _Done()
 
 
