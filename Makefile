@@ -47,6 +47,7 @@ unit: $(VENV)/.test
 
 pages: $(VENV)/.test
 	$(BIN)/python -m tests.docs.pages
+	$(BIN)/python -m tests.browser.picture
 
 test: $(VENV)/.test services lint
 	$(BIN)/python -m pytest
