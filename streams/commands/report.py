@@ -92,9 +92,12 @@ def forget(settings: Config, account: str, replay: Path | None, analyst: str) ->
 
     key = settings.privacy_account_key.get_secret_value()
     desk = Desk(_book(settings, replay), prior.load(settings.prior), settings.detection(), key)
+    named = sum(desk.named(account).encode() in line for line in desk.book.trail())
     done = desk.erase(account, analyst)
     found = "its state and verdict" if done.state else "no state (none was there)"
     click.echo(f"erased: {found}, {done.findings} findings and {done.rulings} rulings, or its name in them")
+    if named:
+        click.echo(f"the audit log names it in {named} lines, which stay: without them its chain would break")
     if replay is None:
         click.echo("the judging lets go of it at its next step")
         click.echo(f"Kafka still holds: its requests in the topic {settings.decision_topic}, until that topic's retention ends;")

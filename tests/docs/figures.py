@@ -75,6 +75,13 @@ def honest() -> str:
     return "\n".join(lines)
 
 
+def measured() -> dict[str, str]:
+    """What a report says of false alarms: the worst share of innocents flagged in any of the results, and where."""
+    ranked = [figure for figure in results("quality") if figure.column == "innocents flagged" and figure.value is not None]
+    worst = max(ranked, key=lambda figure: figure.value or 0.0)
+    return {"innocents_flagged": worst.text, "where": _where(worst)}
+
+
 def speed() -> str:
     """The benchmark's own table."""
     found = results("benchmarks")

@@ -79,7 +79,9 @@ def test_rulings_of_the_command_line_stand_in_the_audit_log(store: tuple[str, ..
 
 
 def test_forget_says_what_kafka_still_holds(store: tuple[str, ...], tmp_path: Path) -> None:
+    siphonwatch("rule", member(), "benign", *store)
     said = siphonwatch("forget", member(), *store)
+    assert "names it in 1 lines, which stay" in said
     assert "Kafka still holds: its requests in the topic requests" in said
     assert "no account" in siphonwatch("account", member(), *store, code=2)
     folder = desks.keep(tmp_path)

@@ -48,8 +48,9 @@ def test_the_wheel_holds_one_name_and_all_that_is_read_at_run_time(built: Path) 
         ((), "siphonwatch.streams.commands.main, siphonwatch.streams.commands.settings"),
         (("litellm",), "siphonwatch.streams.sources.kafka"),
         (("sidecar",), "siphonwatch.streams.sidecar.serve, siphonwatch.streams.stores.redis"),
+        (("desk",), "siphonwatch.streams.desk.web.serve, siphonwatch.streams.desk.web.app, siphonwatch.streams.desk.case.export"),
     ],
-    ids=["base", "litellm", "sidecar"],
+    ids=["base", "litellm", "sidecar", "desk"],
 )
 def test_each_part_runs_on_what_its_extra_declares(
     built: Path, python: str, tmp_path: Path, extras: tuple[str, ...], imported: str

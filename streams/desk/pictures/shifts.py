@@ -56,8 +56,6 @@ def shifts(rows: Sequence[Shift]) -> Markup:
             x = span(one.created, begin, end, LEFT, RIGHT)
             parts.append(titled(text(x, y + 14, "◆", "middle", "sign sign-release"), f"{name} signed up {day(one.created)}"))
     height = TOP + len(rows) * ROW + 22
-    parts.append(
-        text(LEFT, height - 6, "◆ sign-up; before the axis at its left edge. The stronger the shade, the more of the account's requests")
-    )
+    parts.append(text(LEFT, height - 6, "◆ sign-up, at the left edge where it was before; stronger shade: more requests"))
     said = f"{len(rows)} accounts, active from {day(min(active))} to {day(end)}"
     return picture(WIDTH, height, parts, "Sign-ups and activity of the members", said)

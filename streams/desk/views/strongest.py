@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.judging import trace
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import Model, Prior
 from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.streams.common.times import day
 from siphonwatch.streams.desk.desk import Desk
 
 Array = npt.NDArray[np.float64]
@@ -58,6 +60,7 @@ class WhatIf:
     day_now: float  # accounts flagged for each day of the log
     day_then: float
     days: float
+    load: list[tuple[str, int, int]]  # day of the log -> accounts whose own evidence first reached the flag on it, now and then
     looked_at: int
     reaches: bool  # whether the heights stay above the evidence of all that was not looked at
 
@@ -77,9 +80,22 @@ def what_if(desk: Desk, among: Strongest, height: float, block_margin: float, wa
     flagged_now, flagged_then = int((now >= Level.THROTTLE).sum()), int((then >= Level.THROTTLE).sum())
     return WhatIf(
         [Change(among.names[at], float(evidence[at]), Level(int(now[at])).word, Level(int(then[at])).word) for at in moved],
-        flagged_now, flagged_then, flagged_now / days, flagged_then / days, days, len(among.names),
+        flagged_now, flagged_then, flagged_now / days, flagged_then / days, days,
+        load(among, context.height, height), len(among.names),
         len(among.names) < MOST or height - watch_margin >= float(evidence[-1]),
     )  # fmt: skip
+
+
+def load(among: Strongest, now: float, then: float) -> list[tuple[str, int, int]]:
+    """(day, accounts that first reached the height ``now``, those that first reached ``then``), by the line of each account's evidence."""
+    counted: dict[str, list[int]] = {}
+    for record in among.records:
+        line = trace.line(record) if record["own"] >= min(now, then) else []
+        for which, height in enumerate((now, then)):
+            first = next((at for at, value in line if value >= height), None)
+            if first is not None:
+                counted.setdefault(day(first - 1)[:10], [0, 0])[which] += 1
+    return [(name, mine, other) for name, (mine, other) in sorted(counted.items())]
 
 
 def beside(desk: Desk, among: Strongest, shadow: Prior) -> list[tuple[str, float, float]]:

@@ -108,7 +108,9 @@ def application(room: Room, access: Access, hosts: set[str]) -> Guard:
 
 def _sign_in(access: Access, sessions: Sessions) -> Callable[[Request], Awaitable[Response]]:
     async def sign_in(request: Request) -> Response:
-        token = request.scope["form"].get("token") or request.query_params.get("token", "")
+        # in an address only the token of this start may stand: others would be kept in histories and in proxies' logs
+        told = request.query_params.get("token", "") if access.first else ""
+        token = request.scope["form"].get("token") or told
         if request.scope["session"] is not None:
             return RedirectResponse("/", 303)
         person = access.by_token(token.strip()) if token else None

@@ -85,11 +85,12 @@ class Guard:
 
         if urlsplit(f"//{headers.get('host', '')}").hostname not in self._hosts:
             return await refuse(421, "this desk is not known by that name: set desk_url to the address that people use")
-        if not path.startswith("/static/") and not self._pace.allows(peer):
-            return await refuse(429, "too many requests: wait a few seconds", (b"retry-after", b"5"))
         name, session = _cookie(headers), None
         session = self.sessions.find(name) if name else None
         person = self._access.by_header(headers, peer)
+        asking = f"{peer} {person.name}" if person else peer  # behind a proxy all come from one address
+        if not path.startswith("/static/") and not self._pace.allows(asking):
+            return await refuse(429, "too many requests: wait a few seconds", (b"retry-after", b"5"))
         if person is not None and (session is None or session.person != person):
             name, session = self.sessions.open(person)
             scope["fresh"] = name

@@ -9,11 +9,15 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from siphonwatch.detector.judging import trace
 from siphonwatch.detector.simulate import simulate
 from siphonwatch.detector.verdicts.finding import encode
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.desk.case import sign
-from siphonwatch.streams.desk.web.guard import TRIES
+from siphonwatch.streams.desk.views.strongest import Strongest, load
+from siphonwatch.streams.desk.web.guard import BURST, TRIES
+from siphonwatch.streams.desk.web.serve import address, assemble
 from siphonwatch.streams.stores.base import Judging
 
 from tests.services import desks
@@ -110,6 +114,28 @@ def test_a_viewer_looks_an_analyst_rules_an_admin_erases(made: tuple[Any, Any]) 
     assert ann.fill_in("/erase", account=account, again="another").status_code == 404
     assert "Kafka still holds" in ann.fill_in("/erase", account=account, again=account).text
     assert ann.get(f"/account?id={account}").status_code == 404
+
+
+def test_only_the_token_of_this_start_may_stand_in_an_address(made: tuple[Any, Any], tmp_path: Path) -> None:
+    assert Visitor(made[0], "").get("/sign-in?token=ada-has-a-long-token").status_code == 200
+    settings = Config()
+    app, access = assemble(settings, made[1])
+    assert Visitor(app, "").get(f"/sign-in?token={access.first}").status_code == 303
+    assert address(settings, access).endswith(access.first)
+
+
+def test_behind_a_proxy_each_person_has_a_pace_of_his_own(made: tuple[Any, Any]) -> None:
+    settings = desks.config(
+        desk_user_header="X-Forwarded-Email", desk_proxies="testclient", desk_analysts="ada@example.com", desk_tokens=""
+    )
+    nobody = Visitor(assemble(settings, made[1])[0], "")
+    ada, vic = {"x-forwarded-email": "ada@example.com"}, {"x-forwarded-email": "vic@example.com"}
+    assert "data-key" in nobody.get("/queue", headers=ada).text
+    nobody.cookies.clear()
+    assert "data-key" not in nobody.get("/queue", headers=vic).text
+    codes = [nobody.get("/rulings", headers=ada).status_code for _ in range(int(BURST) + 40)]
+    assert codes[-1] == 429
+    assert nobody.get("/rulings", headers=vic).status_code == 200
 
 
 def test_a_form_from_elsewhere_does_nothing(made: tuple[Any, Any]) -> None:
@@ -213,3 +239,15 @@ def test_the_button_gives_a_signed_report_and_the_log_knows(made: tuple[Any, Any
             assert sign.verify(raw).startswith("SHA256:")
     assert [line for line in room.book.trail() if b'"did":"export"' in line]
     assert "export" in ada.get("/audit").text
+
+
+def test_a_day_has_those_who_first_reached_the_flag_on_it() -> None:
+    made = desks.engine().accounts
+    rows, records = made.known()
+    among = Strongest(made.ids, rows, records)
+    high, low = 90.0, -3.0
+    counted = load(among, high, low)
+    assert {now for _, now, _ in counted} == {0}
+    reached = [name for name, record in zip(made.ids, records, strict=True) if any(value >= low for _, value in trace.line(record))]
+    assert sum(then for _, _, then in counted) == len(reached) > 0
+    assert [name for name, _, _ in counted] == sorted({name for name, _, _ in counted})
