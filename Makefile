@@ -21,7 +21,7 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 
 .cache/peers/.made: $(VENV)/.made tests/services/peers.txt pyproject.toml
 	$(PYTHON) -m venv .cache/peers
-	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable '.[litellm]'
+	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable '.[litellm,ray]'
 	@touch $@
 
 .cache/grafana/.made: tests/services/install.sh

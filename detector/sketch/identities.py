@@ -25,6 +25,11 @@ class Identities:
     def __len__(self) -> int:
         return sum(map(len, self._runs))
 
+    @property
+    def all(self) -> Array:
+        """The hashes, in no order."""
+        return np.concatenate(self._runs) if self._runs else np.zeros(0, np.uint64)
+
     def add(self, hashes: Array) -> None:
         """Add sorted, distinct ``hashes`` (N,) that are not in the set."""
         if len(hashes):

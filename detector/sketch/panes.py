@@ -36,6 +36,28 @@ class Added:
     ahead: int = 0  # events further ahead of the clock than a log in order has them
 
 
+def folded(batch: RequestBatch, tick: Array, panes: dict[int, Pane]) -> tuple[dict[int, tuple[list[str], Array]], dict[int, Array]]:
+    """Fold a batch into ``panes``, each request into that of its ``tick`` (N,): (the changed rows, the requests' ids) of each tick."""
+    changed: dict[int, tuple[list[str], Array]] = {}
+    ids: dict[int, Array] = {}
+    if not len(batch):
+        return changed, ids
+    import pandas as pd
+
+    codes, accounts = pd.factorize(batch.accounts)
+    group, inverse = np.unique(tick * len(accounts) + codes, return_inverse=True)
+    rows = state.fold(batch, inverse, len(group))
+    group_tick = group // len(accounts)
+    for each in np.unique(group_tick).tolist():
+        chosen = group_tick == each
+        names = accounts[group[chosen] % len(accounts)].tolist()
+        pane = panes.setdefault(each, Pane())
+        position = pane.add(names, rows[chosen])
+        changed[each] = (names, pane.rows[position])
+        ids[each] = np.unique(batch.request[tick == each])
+    return changed, ids
+
+
 class Panes:
     """The open panes of one partition."""
 
@@ -64,22 +86,9 @@ class Panes:
         duplicates = len(batch) - len(first)
         if duplicates:
             batch, tick, own = batch.take(first), tick[first], own[first]
-        changed, ids = {}, {}
-        if len(batch):
-            import pandas as pd
-
-            codes, accounts = pd.factorize(batch.accounts)
-            group, inverse = np.unique(tick * len(accounts) + codes, return_inverse=True)
-            rows = state.fold(batch, inverse, len(group))
-            group_tick = group // len(accounts)
-            for each in np.unique(group_tick).tolist():
-                chosen = group_tick == each
-                names = accounts[group[chosen] % len(accounts)].tolist()
-                pane = self.open.setdefault(each, Pane())
-                position = pane.add(names, rows[chosen])
-                changed[each] = (names, pane.rows[position])
-                ids[each] = np.unique(batch.request[tick == each])
-                self.ids.setdefault(each, Identities()).add(ids[each])
+        changed, ids = folded(batch, tick, self.open)
+        for each, new in ids.items():
+            self.ids.setdefault(each, Identities()).add(new)
         self._forget()
         return Added(changed, ids, strays, duplicates, int((tick > own).sum()), ahead)
 

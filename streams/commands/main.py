@@ -19,6 +19,7 @@ COMMANDS = {  # in the order of a newcomer's questions: command -> (module, what
     "check": ("check", "Say how a log would be read: what is recognised, refused and missing. Judges nobody."),
     "formats": ("formats", "List the log formats that are read, who the account is in each, and what each can never know."),
     "replay": ("replay", "Run old logs through the same detector: the same records give the same bytes out."),
+    "backtest": ("backtest", "Judge what a replay kept again, under other settings, prior or rulings: what would change."),
     "run": ("run", "Watch a live log: one worker of a group; start as many as the topic has partitions."),
     "sidecar": ("sidecar", "Answer a gateway whether a request may go on."),
     "desk": ("desk", "Serve the analyst's pages, over the live store or a finished replay."),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 from siphonwatch.streams.commands.options import configured
 from siphonwatch.streams.common.config import Config
-from siphonwatch.streams.common.deadletters import DeadLetter
+
+if TYPE_CHECKING:
+    from siphonwatch.streams.replay.spread import Folding
 
 CUT = 3  # status where a file was not read to its end
 PATH = click.Path(path_type=Path)
@@ -24,58 +26,84 @@ PATH = click.Path(path_type=Path)
 @click.option("--queue", type=PATH, help="write whom to look at next, a row a behaviour, to this CSV file")
 @click.option("--rulings", type=PATH, help="rulings to be taught by, each from its own time on: `siphonwatch rulings list --json`")
 @click.option("--dead-letters", type=PATH, help="write refused records' places and reasons to this file")
-@click.option("--keep", type=PATH, help="keep what the replay found in this folder, for `siphonwatch desk --replay`")
+@click.option(
+    "--keep", type=PATH, help="keep panes and findings in this folder, for `siphonwatch backtest` and `siphonwatch desk --replay`"
+)
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="processes, or tasks on Ray, that read the log")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="where they run (ray: an extra)")
+@click.option("--address", default="", help="of a Ray cluster, as `ray.init` takes it; without it Ray begins one here")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
 @configured("format", "mapping", "account_fields", "tick_seconds", "prior", "shadow_prior")
 def replay(
     settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, queue: Path | None, rulings: Path | None,
-    dead_letters: Path | None, keep: Path | None, top: int,
+    dead_letters: Path | None, keep: Path | None, workers: int, engine: str, address: str, top: int,
 ) -> None:  # fmt: skip
     """Run old logs through the same detector: log files, folders of them, or (with the extra ``remote``) addresses in a bucket.
 
-    Ends with 3 where a file broke off: what is whole of it was read.
+    The log may lie in any order. Ends with 3 where a file broke off: what is whole of it was read.
     """
     from siphonwatch.detector.judging.engine import Engine
     from siphonwatch.detector.judging.shadow import difference
     from siphonwatch.streams.commands import tables
     from siphonwatch.streams.common import prior
-    from siphonwatch.streams.formats import configured_decoder
+    from siphonwatch.streams.replay import kept as panes_kept
     from siphonwatch.streams.replay import outcome
-    from siphonwatch.streams.replay.order import in_time
-    from siphonwatch.streams.replay.run import replay as run
+    from siphonwatch.streams.replay.run import fold_log, judge
     from siphonwatch.streams.sources import files
 
     troubles: files.Troubles = []
-    reads = configured_decoder(settings)
-    found = in_time(files.find(paths, troubles), reads)
-    # records live as long as their batch: the collector would walk over them again and again for nothing
-    gc.disable()
+    found = files.find(paths, troubles)
+    made = Engine(prior.load(settings.prior), settings.detection())
+    shadow = Engine(prior.load(settings.shadow_prior), settings.detection()) if settings.shadow_prior else None
+    if rulings:
+        made.hear(outcome.read_rulings(rulings))
     with ExitStack() as stack:
-        letters = stack.enter_context(dead_letters.open("w", encoding="utf-8")) if dead_letters else None
-
-        def on_dead(letter: DeadLetter) -> None:
-            if letters is not None:
-                letters.write(msgspec.json.encode(letter).decode() + "\n")
-
-        on_progress = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
-        engine = Engine(prior.load(settings.prior), settings.detection())
-        shadow = Engine(prior.load(settings.shadow_prior), settings.detection()) if settings.shadow_prior else None
-        if rulings:
-            engine.hear(outcome.read_rulings(rulings))
-        result = run(found, engine, reads, on_progress, on_dead, shadow)
-    result.troubles[:0] = troubles
+        folder = panes_kept.begin(keep) if keep else Path(stack.enter_context(TemporaryDirectory(prefix="siphonwatch-")))
+        on_progress, on_judged = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
+        folded = fold_log(found, _folding(settings, engine, address, workers), workers, folder, dead_letters is not None, on_progress)
+        folded.troubles[:0] = troubles
+        if dead_letters:
+            _together(sorted(folder.glob("*.letters")), dead_letters)
+        result = judge(folded, folder, made, shadow, on_judged)
     if accounts:
-        outcome.write_accounts(result.engine, accounts)
+        outcome.write_accounts(made, accounts)
     if findings:
         outcome.write_findings(result.findings, findings)
     if queue:
-        outcome.write_queue(result.engine, queue)
+        outcome.write_queue(made, queue)
     if keep:
         from siphonwatch.streams.desk import kept
 
-        kept.keep(keep, result.engine, result.findings, found, ["siphonwatch", *sys.argv[1:]])
+        panes_kept.keep(folder, folded, made.settings)
+        kept.keep(keep, made, result.findings, found, ["siphonwatch", *sys.argv[1:]])
     tables.replayed(result, top)
     if shadow is not None:
-        tables.shadowed(difference(engine, shadow))
-    if any(trouble.lost for trouble in result.troubles):
+        tables.shadowed(difference(made, shadow))
+    if any(trouble.lost for trouble in folded.troubles):
         raise SystemExit(CUT)
+
+
+def _folding(settings: Config, engine: str, address: str, workers: int) -> Folding:
+    """Where the log is folded."""
+    from siphonwatch.streams.formats import maker
+
+    make, detection = maker(settings), settings.detection()
+    if engine == "ray":
+        from siphonwatch.streams.replay.on_ray import Ray
+
+        return Ray(make, detection, address)
+    if workers > 1:
+        from siphonwatch.streams.replay.processes import Processes
+
+        return Processes(make, detection, workers)
+    from siphonwatch.streams.replay.spread import Here
+
+    return Here(make(), detection)
+
+
+def _together(parts: list[Path], whole: Path) -> None:
+    """One file of the letters of all shares; the shares' own go."""
+    with whole.open("wb") as out:
+        for part in parts:
+            out.write(part.read_bytes())
+            part.unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
-from siphonwatch.detector.judging.accounts import Facts
+from siphonwatch.detector.judging.accounts import Facts, facts
 from siphonwatch.detector.judging.engine import Engine
-from siphonwatch.detector.judging.shadow import Difference
+from siphonwatch.detector.judging.shadow import FLAGGED, Difference, flagged
 from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.settings import DAY_MS
+from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
 from siphonwatch.detector.verdicts.limits import SIGNS
 from siphonwatch.detector.verdicts.linking import WORDS
@@ -25,8 +27,8 @@ from siphonwatch.streams.common.printable import cell, printable, within_markup
 from siphonwatch.streams.common.times import day, rfc3339
 from siphonwatch.streams.desk.desk import AccountReport
 from siphonwatch.streams.replay import outcome
-from siphonwatch.streams.replay.run import Progress as ReplayProgress
-from siphonwatch.streams.replay.run import Replayed
+from siphonwatch.streams.replay.run import OnJudged, Replayed
+from siphonwatch.streams.replay.spread import OnProgress
 
 # a pipe or a file gets whole lines: a cut account id is of no use to anybody
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -44,48 +46,52 @@ def _level(word: str) -> str:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[ReplayProgress], None]]:
-    """A bar over ``total`` bytes with records, rate, flagged accounts and time left."""
+def progress(total: int) -> Iterator[tuple[OnProgress, OnJudged]]:
+    """Bars over a log of ``total`` bytes and its ticks, with records, rate, flagged accounts and time left: what the two phases call."""
     columns = (
-        SpinnerColumn(), TextColumn("{task.fields[records]:>10,} records"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[rate]:>8,.0f}/s"), TextColumn("[red]{task.fields[flagged]} flagged[/]"), TimeRemainingColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[said]}"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("replay", total=total, records=0, rate=0.0, flagged=0)
-        seen: list[tuple[float, int]] = []
+        reading = bar.add_task("reading", total=total, said="")
+        judging = bar.add_task("judging", total=None, said="", visible=False)
+        read, begun = [0], bar.get_time()
 
-        def update(at: ReplayProgress) -> None:
-            now = bar.get_time()
-            seen.append((now, at.records))
-            begun = seen[max(0, len(seen) - 20)]
-            rate = (at.records - begun[1]) / max(now - begun[0], 1e-6) if len(seen) > 1 else 0.0
-            bar.update(task, completed=at.read, records=at.records, rate=rate, flagged=at.flagged)
+        def on_progress(records: int, size: int) -> None:
+            read[0] += records
+            rate = read[0] / max(bar.get_time() - begun, 1e-6)
+            bar.update(reading, advance=size, said=f"{read[0]:,} records, {rate:,.0f}/s")
 
-        yield update
+        def on_judged(done: int, ticks: int, flagged: int) -> None:
+            bar.update(judging, total=ticks, completed=done, visible=True, said=f"[red]{flagged} flagged[/]")
+
+        yield on_progress, on_judged
 
 
 def replayed(result: Replayed, count: int) -> None:
     """The closing table of a replay."""
-    engine = result.engine
+    engine, folded = result.engine, result.folded
     _accounts_table(engine, count)
     _, records = engine.accounts.known()
     flagged = int((records["flagged_at"] >= 0).sum())
     console.print(
-        f"{result.records:,} records, {len(engine.accounts):,} accounts, [bold]{flagged} flagged[/], "
+        f"{folded.records:,} records, {len(engine.accounts):,} accounts, [bold]{flagged} flagged[/], "
         f"{len(engine.context.campaigns)} campaigns"
     )
     for one in engine.context.campaigns:
         console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one.ties)}")
-    if result.duplicates:
-        console.print(f"{result.duplicates:,} second deliveries were not counted again")
-    if result.dead:
-        console.print("refused: " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(result.dead.items())))
-    if result.skips:
-        console.print("of something else: " + ", ".join(f"{kind} {number:,}" for kind, number in result.skips.most_common(8)))
-    if result.unread:
-        lost = ", ".join(f"{name}'s {field} ({reason}) {number:,}" for (name, field, reason), number in result.unread.most_common(5))
+    if folded.duplicates:
+        console.print(f"{folded.duplicates:,} second deliveries were not counted again")
+    if result.strays:
+        console.print(f"{result.strays:,} requests stand hours from all others: clocks astray, not judged")
+    if folded.dead:
+        console.print("refused: " + ", ".join(f"{reason} {number:,}" for reason, number in sorted(folded.dead.items())))
+    if folded.skips:
+        console.print("of something else: " + ", ".join(f"{kind} {number:,}" for kind, number in folded.skips.most_common(8)))
+    if folded.unread:
+        lost = ", ".join(f"{name}'s {field} ({reason}) {number:,}" for (name, field, reason), number in folded.unread.most_common(5))
         console.print(f"not read: {within_markup(lost, 400)}; `siphonwatch check` says more")
-    for trouble in result.troubles[:10]:
+    for trouble in folded.troubles[:10]:
         console.print(f"file {within_markup(trouble.path, 200)}: {within_markup(trouble.what, 200)}")
 
 
@@ -198,6 +204,36 @@ def shadowed(differ: Difference) -> None:
     for words, names in (("present", differ.only_present), ("shadow", differ.only_shadow)):
         if names:
             console.print(f"  {words} alone: " + "  ".join(map(printable, names[:20])), soft_wrap=True, markup=False)
+
+
+def backtested(before: dict[str, Verdict], result: Replayed, count: int) -> None:
+    """What a backtest would change: who is flagged or no longer, and how much there is to look at."""
+    engine = result.engine
+    was = {account for account, verdict in before.items() if verdict.level in FLAGGED}
+    now = flagged(engine)
+    first, last = min((part.tick for part in result.folded.parts), default=0), engine.context.closed
+    days = max((last + 1 - first) * engine.settings.tick_ms / DAY_MS, 1.0)
+    told = sum(isinstance(one, Verdict) and one.level in FLAGGED and one.previous not in FLAGGED for one in result.findings)
+    console.print(
+        f"flagged at the end: {len(was):,} as it was, [bold]{len(now):,}[/] as it would be; "
+        f"{len(now - was):,} more, {len(was - now):,} no longer; {told / days:,.1f} flags a day to look at"
+    )
+    for words, accounts in (("would be flagged", now - was), ("would no longer be", was - now)):
+        table = Table(_whole(words), "was", "would be", "score", "requests", "tokens out", "why", **PLAIN)
+        rows = [
+            facts(account, engine.accounts.records[engine.accounts.index[account]])
+            for account in accounts
+            if account in engine.accounts.index
+        ]
+        for known in sorted(rows, key=lambda row: (-row.tokens_out, row.account_id))[:count]:
+            verdict, earlier = engine.verdicts.get(known.account_id), before.get(known.account_id)
+            reasons = [reason.text for one in (verdict, earlier) if one is not None for reason in one.reasons]
+            why = reasons[0] if reasons else ""
+            level = earlier.level if earlier else "clear"
+            table.add_row(cell(known.account_id), _level(level), _level(known.level), f"{known.score:.3f}", f"{known.requests:,}",
+                          f"{known.tokens_out:,}", why)  # fmt: skip
+        if rows:
+            console.print(table)
 
 
 def queue(cards: list[Card]) -> None:

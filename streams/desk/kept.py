@@ -51,6 +51,14 @@ def keep(folder: Path, engine: Engine, findings: list[Finding], inputs: Iterable
     (to / "origin.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1))
 
 
+def verdicts(folder: Path) -> dict[str, Verdict]:
+    """How the accounts stood that were not clear when the replay ended; ``UsageError`` where none did end."""
+    path = folder / FOLDER / "verdicts.jsonl"
+    if not path.is_file():
+        raise UsageError(f"{folder} holds no finished replay: `siphonwatch replay LOG --keep {folder}` makes one")
+    return {one.account_id: one for one in map(msgspec.json.Decoder(Verdict).decode, path.read_bytes().splitlines())}
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from siphonwatch.streams.common import plugins
@@ -29,7 +30,7 @@ from siphonwatch.streams.formats import (
     vertex,
 )  # fmt: skip
 from siphonwatch.streams.formats.auto import RecognisingDecoder
-from siphonwatch.streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, RecordDecoder
+from siphonwatch.streams.formats.base import DEAD_REASONS, Dead, Decoded, Decoder, Format, MakeDecoder, RecordDecoder
 from siphonwatch.streams.formats.lenient import Reading
 from siphonwatch.streams.formats.mapping import load, reader
 from siphonwatch.streams.formats.privacy import Pseudonyms
@@ -85,10 +86,15 @@ def decoder(name: str, mapping: Path | None = None, account_key: str = "", accou
     return Pseudonyms(made, account_key) if account_key else made
 
 
+def maker(config: Config) -> MakeDecoder:
+    """Makes the decoder that the settings name, in this process or another."""
+    fields = [each.strip() for each in config.account_fields.split(",") if each.strip()]
+    return partial(decoder, config.format, config.mapping, config.privacy_account_key.get_secret_value(), fields)
+
+
 def configured_decoder(config: Config) -> Decoder:
     """The decoder that the settings name."""
-    fields = [each.strip() for each in config.account_fields.split(",") if each.strip()]
-    return decoder(config.format, config.mapping, config.privacy_account_key.get_secret_value(), fields)
+    return maker(config)()
 
 
-__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder", "known"]
+__all__ = ["DEAD_REASONS", "FORMATS", "Dead", "Decoded", "Decoder", "Format", "configured_decoder", "decoder", "known", "maker"]

@@ -124,6 +124,10 @@ class Decoder(Protocol):
         ...
 
 
+MakeDecoder = Callable[[], Decoder]
+"""Makes a decoder anew in another process; must be picklable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One gateway's log format."""

@@ -49,7 +49,7 @@ def _all(found: Checked) -> Iterator[str]:
     yield from _about_fields(found)
     yield from _about_accounts(found)
     if found.order.strays:
-        yield f"look at the clocks behind {found.order.strays:,} records whose time is far from all others: they will be refused"
+        yield f"look at the clocks behind {found.order.strays:,} records whose time is far from all others: none of them may be judged"
     if found.doubles > found.requests * 0.01:
         yield f"look why {found.doubles / found.requests:.0%} of requests have account, time and id of another: they count once"
 

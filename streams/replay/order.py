@@ -1,20 +1,12 @@
-"""The order of a log in time: how far records come out of it, where nothing came for long, which clocks strayed.
-
-And how files follow each other.
-"""
+"""The order of a log in time: how far records come out of it, where nothing came for long, which clocks strayed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.streams.formats.base import Decoder
-from siphonwatch.streams.sources import files
 
 DAY_MS = 86_400_000
 LATE_MS = 600_000  # further behind the latest time before it, a record is out of order
@@ -68,21 +60,3 @@ class Order:
         spans = self.spans
         total = sum(count for _, _, count in spans)
         return [span for span in spans if not (span[2] <= max(total * FEW, 1) and len(spans) > 1 and total > 20)]
-
-
-def in_time(paths: Sequence[Path], decoder: Decoder) -> list[Path]:
-    """Files by the time of their first records; those that tell none stay where they are, beside the one before them."""
-    at, placed = 0, []
-    for number, path in enumerate(paths):
-        first = first_time(path, decoder)
-        at = first if first is not None else at
-        placed.append((at, number, path))
-    return [path for _, _, path in sorted(placed, key=lambda each: each[:2])]
-
-
-def first_time(path: Path, decoder: Decoder) -> int | None:
-    """The median time of a file's first records, in ms: one strayed clock does not move a file."""
-    for chunk in islice(files.read(path, []), 1):
-        times = decoder.decode(chunk.records[:FIRST]).times
-        return int(np.median(times)) if times else None
-    return None
