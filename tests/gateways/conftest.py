@@ -105,7 +105,7 @@ def holds(port: int, sidecar: RunningSidecar, model: Upstream, open_when_down: b
     own choice when the sidecar is away."""
 
     def post(account: str) -> Reply:
-        return ask(port, "/v1/chat/completions", {"x-account-id": account, "content-type": "application/json"}, "POST",
+        return ask(port, "/v1/chat/completions", {"authorization": f"Bearer key-of-{account}", "content-type": "application/json"}, "POST",
                    b'{"model": "m", "messages": [{"role": "user", "content": "what is it?"}]}')  # fmt: skip
 
     before = len(model.asked)

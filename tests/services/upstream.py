@@ -18,6 +18,7 @@ class Upstream(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[dict] = []
+        self.heard: list[list[tuple[str, str]]] = []  # the headers of each, as they came
 
     @property
     def port(self) -> int:
@@ -38,8 +39,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"status": "ok"})
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        raw = self._chunks() if self.headers.get("transfer-encoding") else self.rfile.read(int(self.headers.get("content-length", 0)))
         asked = json.loads(raw or b"{}")
+        self.server.heard.append([(name.lower(), value) for name, value in self.headers.items()])  # type: ignore[attr-defined]
         self.server.asked.append(asked)  # type: ignore[attr-defined]
         text = json.dumps(asked.get("messages", ""))
         if "slow down" in text:
@@ -57,6 +59,16 @@ class _Handler(BaseHTTPRequestHandler):
             return self._raw(200, body, "text/event-stream")
         choices = [{"index": at, "message": message, "finish_reason": "stop"} for at in range(asked.get("n") or 1)]
         self._send(200, {**made, "object": "chat.completion", "choices": choices, "usage": usage})
+
+    def _chunks(self) -> bytes:
+        """A chunked body; trailers are read and forgotten."""
+        found = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return found
 
     def _send(self, status: int, value: object) -> None:
         self._raw(status, json.dumps(value).encode(), "application/json")
