@@ -67,7 +67,7 @@ FIELDS = {  # gateway -> where its log holds account and request, as its page sa
 
 
 def _told(name: str, made: Gateway, which: int) -> list[str]:
-    path = FIELDS[name.split()[0]][which]
+    path = FIELDS[name.split(maxsplit=1)[0]][which]
     found = []
     for record in running.logged(made) if path else ():
         value: object = record
