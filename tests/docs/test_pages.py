@@ -120,7 +120,7 @@ def test_the_picture_is_what_a_replay_draws(tmp_path: Path) -> None:
 def test_the_worst_figure_of_the_results_stands_in_readme() -> None:
     shares = [figure for figure in figures.results("quality") if figure.column == "innocents flagged" and figure.value is not None]
     worst = max(shares, key=lambda figure: figure.value or 0)
-    assert f"| {worst.text} |" in text_of("README.md")
+    assert f"| {worst.text}: " in text_of("README.md")
     assert json.loads(pages.MEASURED.read_text()) == figures.measured(), ANEW
     table = "# Of something (else)\n\n| kind | a | b |\n| --- | --- | --- |\n| x | 3 of 1,000 | 0.5 |\n| y | none | 12 ms |\n"
     assert [(each.table, each.row, each.column, each.value) for each in figures.cells(table)] == [
