@@ -165,6 +165,7 @@ class StoreContract:
         assert not store.add_to_trail(b"mine", 0), "somebody else was quicker"
         assert store.add_to_trail(b"second", 1)
         assert store.trail() == [b"first", b"second"]
+        assert (store.trail(-1), store.trail(1), store.trail(2)) == ([b"second"], [b"second"], [])
 
     def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
         store.ping()

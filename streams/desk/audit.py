@@ -42,9 +42,10 @@ def head(lines: list[bytes]) -> str:
 def write(book: Book, who: str, did: str, what: str, **more: Any) -> None:
     """Append to the log of ``book``."""
     for _ in range(TRIES):
-        lines = book.trail()
-        line = Line(len(lines) + 1, round(time.time(), 3), who, did, what, more, head(lines))
-        if book.add_to_trail(msgspec.json.encode(line), len(lines)):
+        last = book.trail(-1)  # a log of years is not read for one more line
+        length = msgspec.json.decode(last[0], type=Line).number if last else 0
+        line = Line(length + 1, round(time.time(), 3), who, did, what, more, head(last))
+        if book.add_to_trail(msgspec.json.encode(line), length):
             return
     raise SiphonwatchError("the audit log could not be written, as others write all the time: try again")
 

@@ -47,6 +47,6 @@ class Book(Protocol):
     def rule(self, ruling: Ruling) -> None: ...  # noqa: D102
     def take_back(self, ruling: str) -> bool: ...  # noqa: D102
     def erase(self, account: str) -> Erased: ...  # noqa: D102
-    def trail(self) -> list[bytes]: ...  # noqa: D102
+    def trail(self, start: int = 0) -> list[bytes]: ...  # noqa: D102
     def add_to_trail(self, line: bytes, length: int) -> bool: ...  # noqa: D102
     def used_bytes(self) -> int: ...  # noqa: D102

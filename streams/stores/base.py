@@ -211,8 +211,8 @@ class Store(Protocol):
         """:func:`siphonwatch.streams.stores.erasing.digest` of accounts erased lately -> when, epoch seconds."""
         ...
 
-    def trail(self) -> list[bytes]:
-        """The lines of the audit log, oldest first."""
+    def trail(self, start: int = 0) -> list[bytes]:
+        """The lines of the audit log from ``start`` on, oldest first; as with a list, -1 is the newest alone."""
         ...
 
     def add_to_trail(self, line: bytes, length: int) -> bool:

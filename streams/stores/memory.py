@@ -239,10 +239,10 @@ class MemoryStore:
         with self._lock:
             return dict(self._erased)
 
-    def trail(self) -> list[bytes]:
+    def trail(self, start: int = 0) -> list[bytes]:
         """See the protocol."""
         with self._lock:
-            return list(self._trail)
+            return self._trail[start:]
 
     def add_to_trail(self, line: bytes, length: int) -> bool:
         """See the protocol."""

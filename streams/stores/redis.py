@@ -324,9 +324,9 @@ class RedisStore:
         found = cast(dict[bytes, bytes], self._ask(lambda: self._redis.hgetall(self._key("erased"))))
         return {name.decode(): float(when) for name, when in found.items()}
 
-    def trail(self) -> list[bytes]:
+    def trail(self, start: int = 0) -> list[bytes]:
         """See the protocol."""
-        return cast(list[bytes], self._ask(lambda: self._redis.lrange(self._key("trail"), 0, -1)))
+        return cast(list[bytes], self._ask(lambda: self._redis.lrange(self._key("trail"), start, -1)))
 
     def add_to_trail(self, line: bytes, length: int) -> bool:
         """See the protocol."""

@@ -111,7 +111,7 @@ def test_prometheus_and_alertmanager_read_their_files() -> None:
     run("amtool", "check-config", str(DEPLOY / "alertmanager" / "alertmanager.yaml"))
 
 
-@pytest.mark.parametrize("unit", ["siphonwatch-worker@.service", "siphonwatch-sidecar.service"])
+@pytest.mark.parametrize("unit", ["siphonwatch-worker@.service", "siphonwatch-sidecar.service", "siphonwatch-desk.service"])
 def test_units_pass_systemds_own_check(unit: str, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("no systemd-analyze on this machine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import urllib.request
@@ -96,13 +97,36 @@ def test_the_desk_prints_an_address_that_leads_in_and_ends_when_told(store: tupl
     wait_until(lambda: listens(port), 20, "the desk to listen")
     (address,) = re.findall(r"http://\S+", (tmp_path / "desk.log").read_text())
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with opener.open(address) as answer:
-        page = answer.read().decode()
-        assert "server" not in {name.lower() for name in answer.headers}
+    try:
+        with opener.open(address) as answer:
+            page = answer.read().decode()
+            assert "server" not in {name.lower() for name in answer.headers}
+    finally:
+        code = program.stop()
+    assert code == 0
     assert "Overview" in page
     assert "a finished replay" not in page
-    assert program.stop() == 0
     assert "open to the network" in siphonwatch("desk", *store, "--host", "0.0.0.0", code=2)
+
+
+def test_the_demo_has_a_desk_with_living_data(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "demo.log"
+    command = [sys.executable, "-m", "siphonwatch.streams", "demo", "--http-port", str(free_port())]
+    program = Program(command, log, {**os.environ, "SIPHONWATCH_DESK_PORT": str(port), "SIPHONWATCH_DECISION_PORT": str(free_port())})
+    wait_until(lambda: "sign-in?token=" in log.read_text() and listens(port), 30, "the demo to print the desk's address")
+    (address,) = re.findall(r"http://\S+sign-in\S+", log.read_text())
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def living() -> bool:
+        with opener.open(address.partition("sign-in")[0]) as answer:
+            return "of them blocked" in (page := answer.read().decode()) and "nothing yet" not in page
+
+    try:
+        opener.open(address).close()
+        wait_until(living, 10, "the desk to show what was judged")
+    finally:
+        code = program.stop()
+    assert code == 0
 
 
 class Counting(MemoryStore):

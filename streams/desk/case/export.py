@@ -52,7 +52,7 @@ def export(room: Room, subject: str, who: str) -> Report:
         "found": found, "findings": [msgspec.to_builtins(one) for one in told],
         "rulings": [_ruling(one) for one in desk.rulings() if subject in (one.subject, *one.others, *one.accounts)],
         "shows": CAN, "cannot_show": CANNOT, "false_alarms": false_alarms(room.config),
-        "rests_on": rests_on(room.config, origin, audit.head(room.book.trail())),
+        "rests_on": rests_on(room.config, origin, audit.head(room.book.trail(-1))),
         "command": origin.command or ["siphonwatch", "report", subject, "--topic", origin.topic],
     }  # fmt: skip
     key = sign.private_key(room.config.report_key)
