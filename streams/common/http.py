@@ -16,13 +16,19 @@ from starlette.routing import Route
 
 
 def application(registry: CollectorRegistry, health: Callable[[], object]) -> Starlette:
-    """The three pages. ``health`` answers an object with ``ready``; it is what ``/readyz`` shows."""
+    """The three pages.
+
+    ``health`` answers an object with ``ready``, which is what ``/readyz`` shows; and, where a part of the process can end while the rest
+    goes on, with ``alive``, which is what ``/healthz`` says.
+    """
 
     def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     def alive(_: Request) -> Response:
-        return Response("ok\n", media_type="text/plain")
+        if getattr(health(), "alive", True):
+            return Response("ok\n", media_type="text/plain")
+        return Response("a part of this process has ended: restart it\n", 503, media_type="text/plain")
 
     def ready(_: Request) -> Response:
         found = health()

@@ -31,6 +31,7 @@ from siphonwatch.streams.sources.kafka import parse
 log = logging.getLogger("siphonwatch")
 ASK_SECONDS = 0.05  # a decision takes a millisecond; what takes longer is not worth a client's time
 BLOCK_SECONDS = 2.0  # that a thread of our own may wait for a broker; the call itself never does
+MODEL_LIMIT = 256  # characters of a model's name that the sidecar is asked about
 QUEUE = 1000  # payloads that wait for that thread before more are dropped
 MESSAGES = {
     429: "Too many requests for this key; retry later.",
@@ -81,7 +82,8 @@ class Siphonwatch(CustomLogger):  # type: ignore[misc]
         try:
             if self._client is None:
                 self._client = httpx.AsyncClient(base_url=self._ask, headers=self._headers, timeout=ASK_SECONDS)
-            answer = await self._client.get("/v1/decision", params={"account": account, "model": str(data.get("model") or "")})
+            model = str(data.get("model") or "")[:MODEL_LIMIT].encode("utf-8", "replace").decode()  # the client's to choose
+            answer = await self._client.get("/v1/decision", params={"account": account, "model": model})
             answer.raise_for_status()
             told = answer.json()
         except (httpx.HTTPError, ValueError) as error:

@@ -16,8 +16,8 @@ from typing import Literal
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.streams.common.reference import reference
 from siphonwatch.streams.formats.privacy import pseudonym
+from siphonwatch.streams.sidecar.asked import Asked
 from siphonwatch.streams.sidecar.buckets import Buckets
-from siphonwatch.streams.sidecar.guard import NAME_LIMIT
 from siphonwatch.streams.sidecar.knowledge import Knowledge
 from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 from siphonwatch.streams.stores.base import Standing
@@ -120,17 +120,17 @@ class Decider:
         rpm = adaptive(self.policy.throttle_rpm, standing.over)
         if rpm <= 0:
             return Decision("throttle", "throttled", "throttle", standing.campaign, 0, 0, REFUSED_RETRY)
-        found = self.buckets.take(account, model, rpm / MINUTE)
+        found = self.buckets.take(account, model if self.knowledge.served(model) else "", rpm / MINUTE)
         wait = max(1, math.ceil(found.retry_after))
         if found.allowed:
             return Decision("allow", "within_limit", "throttle", standing.campaign, max(int(rpm), 1), found.remaining, wait)
         return Decision("throttle", "throttled", "throttle", standing.campaign, max(int(rpm), 1), 0, wait)
 
 
-def answered(decider: Decider, metrics: SidecarMetrics, account: str, model: str) -> Decision:
-    """Decide and count it, whoever asked; what is answered. Longer names than any gateway sends are cut."""
+def answered(decider: Decider, metrics: SidecarMetrics, asked: Asked) -> Decision:
+    """Decide and count it, whoever asked; what is answered."""
     begun = time.perf_counter()
-    decision = decider.decide(account[:NAME_LIMIT], model[:NAME_LIMIT])
+    decision = decider.decide(asked.account, asked.model)
     metrics.decided(decision.action, decision.why, time.perf_counter() - begun)
     if decision.degrade_tokens:
         metrics.degraded.inc()

@@ -6,15 +6,23 @@ envoy.service.ratelimit.v3 of that package.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.sidecar.asked import Asked, Malformed, by_entries, by_fields
 from siphonwatch.streams.sidecar.decisions import Decider, Decision, answered
 from siphonwatch.streams.sidecar.guard import Tokens
 from siphonwatch.streams.sidecar.http import MESSAGES
 from siphonwatch.streams.sidecar.metrics import SidecarMetrics
+from siphonwatch.streams.sidecar.tls import Credentials
 
 ACCOUNT_KEYS = ("account", "account_id", "siphonwatch")  # of a descriptor's entries
+OPTIONS = [
+    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+]
 RPC_OK, RPC_UNAVAILABLE, RPC_EXHAUSTED, RPC_DENIED = 0, 14, 8, 7
 CODES = {"allow": RPC_OK, "throttle": RPC_EXHAUSTED, "block": RPC_DENIED, "unavailable": RPC_UNAVAILABLE}
 
@@ -34,17 +42,23 @@ class EnvoyServices:
         self._decider, self._tokens, self._metrics, self._header = decider, tokens, metrics, account_header.lower()
         self._server: Any = None
 
-    async def start(self, host: str, port: int, credentials: tuple[bytes, bytes, bytes] | None) -> int:
-        """Listen; the port. ``credentials`` are key, certificate and the clients' authority, all in PEM."""
-        self._server = self._grpc.aio.server(maximum_concurrent_rpcs=1000, options=[("grpc.max_receive_message_length", 1 << 20)])
+    async def start(self, host: str, port: int, credentials: Credentials | None) -> int:
+        """Listen, with TLS where there are ``credentials``; the port. ``UsageError`` where that cannot be done."""
+        self._server = self._grpc.aio.server(maximum_concurrent_rpcs=1000, options=OPTIONS)
         for register in self._register:
             register(self, self._server)
-        if credentials is None:
-            bound = self._server.add_insecure_port(f"{host}:{port}")
-        else:
-            key, certificate, authority = credentials
-            secure = self._grpc.ssl_server_credentials([(key, certificate)], authority, require_client_auth=True)
-            bound = self._server.add_secure_port(f"{host}:{port}", secure)
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            if credentials is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                pair, authority = [(credentials.key, credentials.certificate)], credentials.authority
+                secure = self._grpc.ssl_server_credentials(pair, authority, require_client_auth=authority is not None)
+                bound = self._server.add_secure_port(address, secure)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise UsageError(f"{address} cannot be listened on: is another program there? decision_grpc_port chooses another port")
         await self._server.start()
         return int(bound)
 
@@ -52,16 +66,21 @@ class EnvoyServices:
         """Finish what is being answered."""
         await self._server.stop(1.0)
 
-    async def _decide(self, account: str, model: str, context: Any) -> Decision:
+    async def _decide(self, ask: Callable[[], Asked], context: Any) -> Decision:
         if not self._tokens.accepts_metadata(context.invocation_metadata()):
             self._metrics.refused.labels("unauthorised").inc()
             await context.abort(self._grpc.StatusCode.UNAUTHENTICATED, "show the token of this sidecar")
-        return answered(self._decider, self._metrics, account, model)
+        try:
+            asked = ask()
+        except Malformed as error:
+            self._metrics.refused.labels("malformed").inc()
+            await context.abort(self._grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        return answered(self._decider, self._metrics, asked)
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """``envoy.service.auth.v3.Authorization/Check``."""
         headers = request.attributes.request.http.headers
-        decision = await self._decide(headers.get(self._header, ""), headers.get("x-model", ""), context)
+        decision = await self._decide(lambda: by_fields(headers, self._header), context)
         response = self._auth.CheckResponse()
         response.status.code = CODES[decision.action]
         if decision.action == "allow":
@@ -78,9 +97,8 @@ class EnvoyServices:
 
     async def ShouldRateLimit(self, request: Any, context: Any) -> Any:  # noqa: N802
         """``envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit``: over the limit where the account would be refused."""
-        entries = {entry.key: entry.value for descriptor in request.descriptors for entry in descriptor.entries}
-        account = next((entries[key] for key in ACCOUNT_KEYS if key in entries), "")
-        decision = await self._decide(account, entries.get("model", ""), context)
+        entries = [(entry.key, entry.value) for descriptor in request.descriptors for entry in descriptor.entries]
+        decision = await self._decide(lambda: by_entries(entries, ACCOUNT_KEYS), context)
         answer = self._rls.RateLimitResponse
         over = decision.action != "allow"
         response = answer(overall_code=answer.OVER_LIMIT if over else answer.OK)

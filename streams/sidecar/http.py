@@ -9,15 +9,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
+from siphonwatch.streams.sidecar.asked import Asked, Malformed, by_headers, by_query, once, whole
 from siphonwatch.streams.sidecar.decisions import Decider, answered
-from siphonwatch.streams.sidecar.guard import BODY_LIMIT, Pace, Tokens
+from siphonwatch.streams.sidecar.guard import BODY_LIMIT, KNOWN, Pace, Tokens
 from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 
 Scope = MutableMapping[str, Any]
@@ -56,58 +55,63 @@ class SidecarApp:
         self, decider: Decider, tokens: Tokens, pace: Pace, metrics: SidecarMetrics, account_header: str, pages: App
     ) -> None:  # fmt: skip
         self._decider, self._tokens, self._pace, self._metrics, self._pages = decider, tokens, pace, metrics, pages
-        self._header = account_header.lower().encode()
+        self._header = account_header.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI's entry."""
         if scope["type"] != "http":
             return
-        path, headers = scope["path"], dict(scope["headers"])
+        path = scope["path"]
         if path == "/healthz":
-            return await reply(send, 200, [(b"content-type", b"text/plain")], b"ok\n")
+            return await self._healthy(send)
         if path == "/readyz":
             return await self._ready(send)
-        if not self._tokens.accepts(headers):
+        if not self._tokens.accepts(scope["headers"]):
             self._metrics.refused.labels("unauthorised").inc()
             return await reply(send, 401, [JSON, (b"www-authenticate", b"Bearer")], b'{"error":"show the token of this sidecar"}')
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > BODY_LIMIT:
+        scope[KNOWN] = True  # the connection is a gateway's: the last to go when there are too many
+        try:
+            whole(once(scope["headers"], b"content-length") or b"0", "content-length", 0, BODY_LIMIT)
+        except Malformed:
             self._metrics.refused.labels("too_large").inc()
             return await reply(send, 413, [JSON, (b"connection", b"close")], b'{"error":"send no body"}')
         if not self._pace.allows(time.monotonic()):
             self._metrics.refused.labels("pace").inc()
             return await reply(send, 503, [JSON, (b"retry-after", b"1")], b'{"error":"more checks a second than configured"}')
-        if path == "/v1/decision":
-            return await self._tell(scope, send)
-        if path in ("/v1/forward-auth", "/v1/auth-request") or path.startswith("/v1/ext-authz"):
-            return await self._enforce(path, headers, send)
+        try:
+            if path == "/v1/decision":
+                return await self._tell(by_query(scope["query_string"]), send)
+            if path in ("/v1/forward-auth", "/v1/auth-request") or path.startswith("/v1/ext-authz"):
+                return await self._enforce(path, by_headers(scope["headers"], self._header), send)
+        except Malformed as error:
+            self._metrics.refused.labels("malformed").inc()
+            return await reply(send, 400, [JSON], msgspec.json.encode({"error": str(error)}))
         return await self._pages(scope, receive, send)
+
+    async def _healthy(self, send: Send) -> None:
+        alive = self._decider.knowledge.alive
+        told = b"ok\n" if alive else b"nobody refreshes what is known any more: restart this sidecar\n"
+        await reply(send, 200 if alive else 503, [(b"content-type", b"text/plain")], told)
 
     async def _ready(self, send: Send) -> None:
         knowledge, policy = self._decider.knowledge, self._decider.policy
-        fresh = knowledge.age <= policy.stale_seconds
+        fresh = knowledge.alive and knowledge.age <= policy.stale_seconds
         told = {"ready": fresh, "accounts_not_clear": knowledge.accounts, "fail": policy.fail, "dry_run": policy.dry_run,
-                "age_seconds": round(knowledge.age, 1) if fresh else None}  # fmt: skip
+                "age_seconds": round(knowledge.age, 1) if fresh else None, "standings_unread": knowledge.unread,
+                "wrong": knowledge.wrong.partition(":")[0]}  # fmt: skip
         await reply(send, 200 if fresh else 503, [JSON], msgspec.json.encode(told))
 
-    async def _tell(self, scope: Scope, send: Send) -> None:
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        account = query.get("account", "")
-        if not account:
-            return await reply(send, 400, [JSON], b'{"error":"name an account: /v1/decision?account=ID"}')
-        made = answered(self._decider, self._metrics, account, query.get("model", ""))
+    async def _tell(self, asked: Asked, send: Send) -> None:
+        made = answered(self._decider, self._metrics, asked)
         fields = dict(made.headers)
         answer = Answer(
-            account, made.action, made.status, made.why, made.level, made.campaign, made.retry_after, fields, self._decider.policy.dry_run
-        )
+            asked.account, made.action, made.status, made.why, made.level, made.campaign, made.retry_after, fields,
+            self._decider.policy.dry_run,
+        )  # fmt: skip
         await reply(send, 200, [JSON], msgspec.json.encode(answer))
 
-    async def _enforce(self, path: str, headers: dict[bytes, bytes], send: Send) -> None:
-        account = headers.get(self._header, b"")
-        if self._header == b"authorization":  # a bearer key: known by its SHA-256, as LiteLLM knows it
-            account = hashlib.sha256(account.partition(b" ")[2]).hexdigest().encode() if account else b""
-        name, model = (value.decode("utf-8", "replace") for value in (account, headers.get(b"x-model", b"")))
-        decision = answered(self._decider, self._metrics, name, model)
+    async def _enforce(self, path: str, asked: Asked, send: Send) -> None:
+        decision = answered(self._decider, self._metrics, asked)
         fields = [(name.encode(), value.encode()) for name, value in decision.headers]
         status = decision.status
         if path == "/v1/auth-request" and status != 200:

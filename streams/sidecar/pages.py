@@ -13,6 +13,7 @@ from siphonwatch.detector.verdicts.campaign import Campaign, tie_words
 from siphonwatch.streams.common.errors import Unavailable, UsageError
 from siphonwatch.streams.common.times import rfc3339
 from siphonwatch.streams.desk.desk import AccountReport, Desk
+from siphonwatch.streams.sidecar.asked import Malformed, query, text, whole
 from siphonwatch.streams.stores.base import Store
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -40,7 +41,7 @@ class Pages:
             Route("/v1/campaigns/{name}", self.campaign),
             Route("/v1/findings", self.findings),
         ]
-        return Starlette(routes=routes, exception_handlers={UsageError: _absent, Unavailable: _away})
+        return Starlette(routes=routes, exception_handlers={Malformed: _malformed, UsageError: _absent, Unavailable: _away})
 
     def desk(self) -> Desk:
         """The judging as it stood at most ``FRESH`` seconds ago."""
@@ -50,11 +51,11 @@ class Pages:
 
     def accounts(self, request: Request) -> Response:
         """The accounts of strongest evidence."""
-        return _json([_row(one) for one in self.desk().top(_count(request))])
+        return _json([_row(one) for one in self.desk().top(_count(_query(request)))])
 
     def account(self, request: Request) -> Response:
         """One account, by its id as in the log."""
-        report = self.desk().account(request.path_params["account"])
+        report = self.desk().account(text(request.path_params["account"], "the account"))
         features = [msgspec.to_builtins(line) for line in report.features]
         reasons = [msgspec.to_builtins(reason) for reason in report.verdict.reasons] if report.verdict else []
         return _json({**_row(report), "reasons": reasons, "features": features})
@@ -65,23 +66,25 @@ class Pages:
 
     def campaign(self, request: Request) -> Response:
         """One campaign with its members."""
-        found = self.desk().campaign(request.path_params["name"])
+        found = self.desk().campaign(text(request.path_params["name"], "the campaign"))
         return _json({**_campaign(found), "members": found.members, "ties": found.ties})
 
     def findings(self, request: Request) -> Response:
         """The newest findings, of all or of one ``subject``."""
-        subject = request.query_params.get("subject")
+        given = _query(request)
+        subject = given.get("subject")
         if subject is not None and not subject.startswith("campaign-"):
             subject = self.desk().named(subject)
-        found = self._store.findings(_count(request), subject)
+        found = self._store.findings(_count(given), subject)
         return Response(b"[" + b",".join(found) + b"]", media_type="application/json")
 
 
-def _count(request: Request) -> int:
-    asked = request.query_params.get("count", "100")
-    if not asked.isdigit() or not 1 <= int(asked) <= MOST:
-        raise UsageError(f"count is a number from 1 to {MOST}")
-    return int(asked)
+def _query(request: Request) -> dict[str, str]:
+    return query(request.scope["query_string"])
+
+
+def _count(given: dict[str, str]) -> int:
+    return whole(given.get("count", "100"), "count", 1, MOST)
 
 
 def _row(report: AccountReport) -> dict[str, Any]:
@@ -102,6 +105,10 @@ def _campaign(one: Campaign) -> dict[str, Any]:
 
 def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _malformed(_: Request, error: Exception) -> Response:
+    return Response(msgspec.json.encode({"error": str(error)}), 400, media_type="application/json")
 
 
 def _absent(_: Request, error: Exception) -> Response:

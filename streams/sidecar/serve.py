@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 import uvicorn
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.config import Config
-from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.http import HttpServer, application
 from siphonwatch.streams.common.signals import stop_on_signals
 from siphonwatch.streams.sidecar.decisions import Decider, Policy
 from siphonwatch.streams.sidecar.grpc import EnvoyServices
-from siphonwatch.streams.sidecar.guard import GuardedProtocol, Pace, Tokens
+from siphonwatch.streams.sidecar.guard import CONNECTIONS, Crowd, Pace, Tokens, guarded
 from siphonwatch.streams.sidecar.http import SidecarApp
 from siphonwatch.streams.sidecar.knowledge import Knowledge
 from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 from siphonwatch.streams.sidecar.pages import Pages
+from siphonwatch.streams.sidecar.tls import checked, credentials
 from siphonwatch.streams.stores import Store, configured_store
 
 log = structlog.get_logger()
+FILES = 65_536  # open files, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,9 @@ class Health:
 
     ready: bool
     accounts_not_clear: int
+    alive: bool = True
+    standings_unread: int = 0
+    wrong: str = ""  # what keeps knowledge from being fresh
 
 
 class Sidecar:
@@ -64,13 +66,14 @@ class Sidecar:
         self._grpc = (
             EnvoyServices(self._decider, self._tokens, self.metrics, config.decision_account_header) if config.decision_grpc_port else None
         )
+        self._crowd = Crowd(CONNECTIONS, self.metrics.refused.labels("crowded").inc)
         self._server = uvicorn.Server(self._uvicorn())
 
     def _uvicorn(self) -> uvicorn.Config:
         config = self._config
         return uvicorn.Config(
-            self._app, host=config.decision_host, port=config.decision_port, http=GuardedProtocol, loop="uvloop", lifespan="off",
-            log_level="warning", access_log=False, server_header=False, date_header=False, timeout_keep_alive=75, limit_concurrency=2000,
+            self._app, host=config.decision_host, port=config.decision_port, http=guarded(self._crowd), ws="none", loop="uvloop",
+            lifespan="off", log_level="error", access_log=False, server_header=False, date_header=False, timeout_keep_alive=75,
             backlog=2048, timeout_graceful_shutdown=3,
             ssl_certfile=config.decision_tls_cert, ssl_keyfile=config.decision_tls_key,
             ssl_ca_certs=str(config.decision_tls_client_ca) if config.decision_tls_client_ca else None,
@@ -79,7 +82,9 @@ class Sidecar:
 
     @property
     def _health(self) -> Health:
-        return Health(self.knowledge.age <= self._config.decision_stale_seconds, self.knowledge.accounts)
+        knowledge = self.knowledge
+        fresh = knowledge.age <= self._config.decision_stale_seconds
+        return Health(fresh and knowledge.alive, knowledge.accounts, knowledge.alive, knowledge.unread, knowledge.wrong)
 
     def stop(self) -> None:
         """Finish what is being answered, and leave. Safe in a signal handler."""
@@ -88,6 +93,7 @@ class Sidecar:
     def run(self) -> None:
         """Serve until stopped."""
         config = self._config
+        _open_files()
         http = (
             HttpServer(application(self.metrics.registry, lambda: self._health), config.http_host, config.http_port)
             if config.http_port
@@ -107,7 +113,7 @@ class Sidecar:
     async def _serve(self) -> None:
         config = self._config
         if self._grpc:
-            await self._grpc.start(config.decision_host, config.decision_grpc_port, _credentials(config))
+            await self._grpc.start(config.decision_host, config.decision_grpc_port, credentials(config))
         log.info("deciding", host=config.decision_host, port=config.decision_port, grpc_port=config.decision_grpc_port or None,
                  dry_run=config.decision_dry_run, fail=config.decision_fail)  # fmt: skip
         await self._server.serve()
@@ -122,36 +128,13 @@ def _uvloop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _credentials(config: Config) -> tuple[bytes, bytes, bytes] | None:
-    if not config.decision_tls_client_ca:
-        return None
-    paths = (config.decision_tls_key, config.decision_tls_cert, config.decision_tls_client_ca)
-    key, certificate, authority = (Path(str(path)).read_bytes() for path in paths)
-    return key, certificate, authority
+def _open_files() -> None:
+    """As many open files as this process may have: idle connections cost one each, and the ordinary limit is a thousand."""
+    import resource
 
-
-def checked(config: Config) -> None:
-    """``UsageError`` where the sidecar would be open to the network, or half configured."""
-    tls = (config.decision_tls_cert, config.decision_tls_key)
-    if any(tls) and not all(tls):
-        raise UsageError("TLS needs both decision_tls_cert and decision_tls_key")
-    if config.decision_tls_client_ca and not all(tls):
-        raise UsageError("decision_tls_client_ca needs decision_tls_cert and decision_tls_key too")
-    for path in (*tls, config.decision_tls_client_ca):
-        if path and not path.is_file():
-            raise UsageError(f"{path} does not exist: decision_tls_* name PEM files")
-    known = bool(config.decision_token.get_secret_value() or config.decision_tls_client_ca)
-    if not known and not _loopback(config.decision_host):
-        raise UsageError(
-            f"decision_host {config.decision_host} is open to the network: set decision_token, or decision_tls_client_ca for mutual TLS"
-        )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def serve(config: Config) -> None:

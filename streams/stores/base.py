@@ -87,6 +87,19 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     campaign: str | None = None
 
 
+UNREAD = Standing("unread", 0.0)  # for a stored standing that does not decode: whoever asks keeps what it knew of the account
+_standing = msgspec.json.Decoder(Standing)
+
+
+def read_standing(value: bytes) -> Standing:
+    """A standing as it was stored; ``UNREAD`` where that is none."""
+    try:
+        found = _standing.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return UNREAD
+    return found if found.level in ("watch", "throttle", "block") else UNREAD
+
+
 def standing(verdict: Verdict, height: float) -> Standing:
     """The standing that a verdict means."""
     return Standing(verdict.level, round(verdict.evidence - height, 3), verdict.campaign)
@@ -177,7 +190,7 @@ class Store(Protocol):
         ...
 
     def standings(self) -> dict[str, Standing]:
-        """How every account that is not clear stands."""
+        """How every account that is not clear stands; ``UNREAD`` where one does not decode, which costs no other account."""
         ...
 
     def spend(self, charges: list[Charge]) -> list[float]:

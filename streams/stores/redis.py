@@ -42,6 +42,7 @@ from siphonwatch.streams.stores.base import (
     ids_from_bytes,
     ids_to_bytes,
     merged,
+    read_standing,
     standing,
 )
 
@@ -53,7 +54,6 @@ T = TypeVar("T")
 _position = msgspec.json.Decoder(Position)
 _verdict = msgspec.json.Decoder(Verdict)
 _ruling = msgspec.json.Decoder(Ruling)
-_standing = msgspec.json.Decoder(Standing)
 
 
 def _client(url: str) -> Any:
@@ -266,7 +266,7 @@ class RedisStore:
         def ask() -> list[tuple[bytes, bytes]]:
             return list(self._redis.hscan_iter(self._key("standings"), count=1000))
 
-        return {account.decode(): _standing.decode(value) for account, value in self._ask(ask)}
+        return {account.decode(errors="replace"): read_standing(value) for account, value in self._ask(ask)}
 
     def spend(self, charges: list[Charge]) -> list[float]:
         """See the protocol."""

@@ -70,6 +70,17 @@ def pack_context(engine: Engine) -> bytes:
     )
 
 
+class _Met(msgspec.Struct):
+    """The part of :class:`_Stored` that a sidecar reads."""
+
+    models: dict[int, int]
+
+
+def models_met(context: bytes | None) -> frozenset[int]:
+    """Marks of the models that the log answered for; see :func:`siphonwatch.detector.request.names.model_mark`."""
+    return frozenset(msgspec.msgpack.decode(context, type=_Met).models) if context else frozenset()
+
+
 def unpack_context(value: bytes, settings: Settings) -> Context:
     """The inverse of :func:`pack_context`; ``UsageError`` where it was written under other settings."""
     stored = msgspec.msgpack.decode(value, type=_Stored)

@@ -141,4 +141,4 @@ def test_no_metric_carries_an_account_and_every_label_is_from_a_fixed_set() -> N
         for sample in family.samples
         for label in sample.labels
     }
-    assert labels <= {"level", "reason", "partition", "step", "what", "le", "version", "kind", "decision", "why"}
+    assert labels <= {"level", "reason", "partition", "step", "what", "le", "version", "kind", "decision", "why", "fault"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from siphonwatch.detector.request.names import model_mark
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.formats.privacy import pseudonym
-from siphonwatch.streams.sidecar.buckets import Buckets
+from siphonwatch.streams.sidecar.buckets import MODELS, Buckets
 from siphonwatch.streams.sidecar.decisions import ACTIONS, WHYS, Decider, Policy, adaptive
 from siphonwatch.streams.sidecar.gcra import conform
 from siphonwatch.streams.sidecar.knowledge import Knowledge
@@ -15,6 +17,8 @@ from siphonwatch.streams.stores.base import Charge, Judging
 from siphonwatch.streams.stores.memory import MemoryStore
 
 from tests.gateways.conftest import verdict
+
+MANY = [f"model-{number}" for number in range(100)]  # more than one account has buckets for
 
 
 class Clock:
@@ -31,9 +35,11 @@ def decider(clock: Clock, **policy: object) -> Decider:
     name = (lambda account: pseudonym(account, key)) if key else (lambda account: account)
     levels = {"odd": ("watch", 0.2), "slow": ("throttle", 1.0), "worse": ("throttle", 3.0), "bad": ("block", 4.0)}
     verdicts = {name(account): verdict(name(account), level, evidence) for account, (level, evidence) in levels.items()}
-    store.judged(store.lead().epoch, Judging(b"", [], [], verdicts, [], 1.0))
+    context = msgspec.msgpack.encode({"models": {model_mark(model): 1 for model in ("large", "other", *MANY)}})
+    store.judged(store.lead().epoch, Judging(context, [], [], verdicts, [], 1.0))
     knowledge = Knowledge(store, 1.0, clock)
-    knowledge.refresh()
+    knowledge.attempt()
+    assert not knowledge.wrong
     return Decider(knowledge, Policy(**policy), clock)  # type: ignore[arg-type]
 
 
@@ -94,10 +100,35 @@ def test_pseudonyms_are_looked_up_by_the_same_key() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("siphonwatch.streams.sidecar.buckets.MOST", 100)
-    made = decider(Clock())
+    made = Buckets(Clock())
     for number in range(1000):
-        made.decide("slow", f"model-{number}")
-    assert len(made.buckets) == 100
+        made.take(f"account-{number}", "large", 0.1)
+    assert len(made) == 100
+    assert len(made._charged) == 100
+    assert sum(made._models.values()) == 100
+
+
+def test_invented_models_share_one_bucket_and_an_account_has_few() -> None:
+    clock = Clock()
+    made = decider(clock)
+    allowed = [made.decide("slow", f"invented-{number}").action for number in range(30_000)].count("allow")
+    assert allowed == 1, "a new name is no new allowance"
+    assert len(made.buckets) == 1
+    for model in MANY:
+        made.decide("slow", model)
+    assert len(made.buckets) == MODELS
+
+
+def test_a_bucket_that_is_full_again_is_let_go() -> None:
+    clock, store = Clock(), MemoryStore()
+    made = Buckets(clock)
+    for number in range(100):
+        made.take(f"account-{number}", "large", 0.1)
+    made.exchange(store)
+    clock.now += 11.0
+    for _ in range(120):
+        made.take("other", "large", 0.001)
+    assert len(made) == 1
 
 
 def test_sidecars_of_a_fleet_share_one_limit() -> None:
