@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 from siphonwatch.detector.request.columns import RequestBatch, batch
 from siphonwatch.detector.settings import DAY_MS
 from siphonwatch.detector.sketch.panes import Added
@@ -31,6 +32,7 @@ class Taken:
     unread: Unread  # what was lost of records that were counted, by (format, field, reason)
     decoding: float  # seconds
     folding: float
+    ends: list[int]  # how many of the records each part that was folded on its own goes up to
 
 
 class Intake:
@@ -56,14 +58,48 @@ class Intake:
 
     def take(
         self, records: Sequence[bytes], places: Sequence[int], source: str, partition: int | None, fold: Callable[[RequestBatch], Added],
-        logged: Sequence[int] | None = None,
+        logged: Sequence[int] | None = None, most_accounts: int = 0,
     ) -> Taken:  # fmt: skip
-        """Read ``records``, which stand at ``places`` (offsets, or numbers within a file) of ``source``, and ``fold`` them into panes."""
+        """Read ``records``, which stand at ``places`` (offsets, or numbers within a file) of ``source``, and ``fold`` them into panes.
+
+        With ``most_accounts``, in parts of about so many different accounts, each of whole records.
+        """
         started = time.perf_counter()
         decoded, columns = self.read(records, logged)
         decoded_at = time.perf_counter()
-        added = fold(columns)
+        ends, added = [], []
+        for first, last, end in parts(columns, decoded.positions, len(records), most_accounts):
+            part = columns if last - first == len(columns) else columns.take(np.arange(first, last))
+            one = fold(part)
+            added.append(replace(one, strays=one.strays + first) if first else one)
+            ends.append(end)
+        whole = added[0] if len(added) == 1 else _joined(added)
         folded_at = time.perf_counter()
-        refused = letters(decoded, added, records, places, source, partition)
-        counted = len(decoded.requests) - added.duplicates - len(added.strays)
-        return Taken(added, refused, len(records), counted, decoded.skips, decoded.unread, decoded_at - started, folded_at - decoded_at)
+        refused = letters(decoded, whole, records, places, source, partition)
+        counted = len(decoded.requests) - whole.duplicates - len(whole.strays)
+        return Taken(
+            whole, refused, len(records), counted, decoded.skips, decoded.unread, decoded_at - started, folded_at - decoded_at, ends
+        )
+
+
+def parts(columns: RequestBatch, positions: Sequence[int], records: int, most_accounts: int) -> Iterator[tuple[int, int, int]]:
+    """(first request, request after the last, record after the last) of each part; a part ends where a record does."""
+    if not most_accounts or len(columns) <= most_accounts:
+        yield 0, len(columns), records
+        return
+    import pandas as pd
+
+    codes, _ = pd.factorize(columns.accounts)
+    first, seen = 0, set[int]()
+    for at, code in enumerate(codes.tolist()):
+        if len(seen) >= most_accounts and positions[at] != positions[at - 1]:
+            yield first, at, positions[at]
+            first, seen = at, set()
+        seen.add(code)
+    yield first, len(columns), records
+
+
+def _joined(added: Sequence[Added]) -> Added:
+    """Counts of several parts; their rows are each part's own."""
+    strays = np.concatenate([one.strays for one in added])
+    return Added({}, {}, strays, sum(one.duplicates for one in added), sum(one.late for one in added), sum(one.ahead for one in added))

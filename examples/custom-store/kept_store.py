@@ -42,7 +42,7 @@ def _keeping(name: str) -> Callable[..., Any]:
     return kept
 
 
-for _name in ("claim", "commit", "seal", "drop", "lead", "judged", "sent", "rule", "take_back", "erase", "add_to_trail"):
+for _name in ("claim", "commit", "seal", "drop", "rewind", "lead", "judged", "sent", "rule", "take_back", "keep", "set_aside", "erase", "add_to_trail"):
     setattr(KeptStore, _name, _keeping(_name))
 
 

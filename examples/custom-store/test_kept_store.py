@@ -22,7 +22,7 @@ def test_it_is_the_same_after_a_restart(tmp_path: Path) -> None:
     """What one process wrote, the next one finds; and the writer before is fenced off."""
     before = KeptStore(tmp_path / "store")
     lead = before.lead()
-    before.judged(lead.epoch, Judging(b"context", [("a", b"row", 1.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0))
+    before.judged(lead.fence, Judging(b"context", [("a", b"row", 1.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0))
     after = KeptStore(tmp_path / "store").lead()
     assert (after.context, after.accounts, after.outbox) == (b"context", ["a"], [b"finding"])
-    assert after.epoch > lead.epoch
+    assert after.fence.epoch > lead.fence.epoch

@@ -45,6 +45,15 @@ class SourceOptions:
     session: float = 10.0  # seconds of silence after which a dead member's partitions go to others
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What of a partition there is to read."""
+
+    identity: str  # of the log: another where it was deleted and made anew; empty where the source cannot tell
+    begins: int  # the oldest offset that can still be read
+    ends: int  # the offset after the newest record
+
+
 class Source(Protocol):
     """A partitioned log that can be read again from any offset."""
 
@@ -60,6 +69,14 @@ class Source(Protocol):
 
     def seek(self, partition: int, offset: int | None) -> None:
         """Read ``partition`` from ``offset`` on, or from its start for ``None``."""
+        ...
+
+    def extent(self, partition: int) -> Extent:
+        """What of ``partition`` there is to read just now. ``Unavailable`` when the log is away."""
+        ...
+
+    def identity(self) -> str:
+        """The log's identity as it was last heard of; cheap to ask for, again and again."""
         ...
 
     def lag(self, partition: int) -> int | None:

@@ -12,12 +12,12 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 from siphonwatch.detector.request.times import LATEST
 from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
-from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
+from siphonwatch.streams.sources.base import Extent, Polled, Records, SourceOptions
 
 SECURITY = (
     "security_protocol",
@@ -80,6 +80,8 @@ class KafkaSource:
         self._overrides = overrides
         self._consumer: Any = None
         self._checked = 0.0
+        self._admin: Any = None
+        self._identity, self._described_at = "", -float("inf")
 
     def _open(self) -> Any:
         if self._consumer is None:
@@ -157,6 +159,33 @@ class KafkaSource:
         except (KafkaError, AssertionError) as error:
             raise BrokerUnavailable(f"partition {partition} moved away meanwhile") from error
 
+    def extent(self, partition: int) -> Extent:
+        """See the protocol."""
+        consumer, tp = self._open(), TopicPartition(self.name, partition)
+        try:
+            begins, ends = consumer.beginning_offsets([tp], timeout_ms=5000)[tp], consumer.end_offsets([tp], timeout_ms=5000)[tp]
+            return Extent(self._described(), int(begins), int(ends))
+        except (KafkaError, OSError, KeyError, AssertionError) as error:
+            raise BrokerUnavailable(f"Kafka at {self._servers} does not answer ({type(error).__name__})") from error
+
+    def identity(self) -> str:
+        """See the protocol: asked for every two seconds."""
+        if time.monotonic() - self._described_at > 2.0:
+            try:
+                return self._described()
+            except (KafkaError, OSError, AssertionError) as error:
+                raise BrokerUnavailable(f"Kafka at {self._servers} does not answer ({type(error).__name__})") from error
+        return self._identity
+
+    def _described(self) -> str:
+        """The topic's id, from the broker; empty where the broker is older than such ids."""
+        if self._admin is None:
+            self._admin = KafkaAdminClient(bootstrap_servers=self._servers.split(","), client_id="siphonwatch", **self._settings)
+        found = [str(each.get("topic_id") or "") for each in self._admin.describe_topics([self.name]) if not each.get("error_code")]
+        self._identity = found[0] if found and found[0].strip("0-") else ""
+        self._described_at = time.monotonic()
+        return self._identity
+
     def lag(self, partition: int) -> int | None:
         """See the protocol."""
         tp = TopicPartition(self.name, partition)
@@ -179,6 +208,9 @@ class KafkaSource:
         if self._consumer is not None:
             self._consumer.close(autocommit=False, timeout_ms=3000)
             self._consumer = None
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
 
 def open_source(url: str, options: SourceOptions) -> KafkaSource:

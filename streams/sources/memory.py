@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
+from siphonwatch.streams.sources.base import Extent, Polled, Records, SourceOptions
 
 
 class MemorySource:
@@ -39,6 +39,14 @@ class MemorySource:
     def seek(self, partition: int, offset: int | None) -> None:
         """See the protocol."""
         self._at = offset or 0
+
+    def extent(self, partition: int) -> Extent:
+        """See the protocol."""
+        return Extent("", 0, len(self._values))
+
+    def identity(self) -> str:
+        """See the protocol."""
+        return ""
 
     def lag(self, partition: int) -> int | None:
         """See the protocol."""

@@ -1,26 +1,45 @@
 """What a store keeps, and the promise each backend gives.
 
-Two things are written, each atomically and each fenced by an epoch: a partition's panes with the position they include,
-and a judging's accounts with the context they belong to. Every call may block on the network and raises ``Unavailable``
-when the store does not answer; the caller retries, after loading what is there.
+Two things are written, each atomically: a partition's panes with the position they include, and a judging's accounts with the
+context they belong to. Each is fenced: a writer says which write it expects to find as the newest, so that neither an earlier
+owner nor an owner whose store has fallen back to an earlier moment writes on. Every call may block on the network and raises
+``Unavailable`` when the store does not answer; the caller retries, after loading what is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
-from siphonwatch.detector.sketch.pane import Pane
+from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.stores.erasing import Erased
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(slots=True)
+class Fence:
+    """What a writer must find in the store, so that its next write counts."""
+
+    epoch: int  # raised by each new owner
+    mark: str  # of what this owner last found or wrote; no two writes have the same
+    tried: str = ""  # of its newest write, whose answer may not have come
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was not as it was written, and what became of it."""
+
+    kind: str  # one of :data:`siphonwatch.streams.common.errors.FAULTS`
+    what: str  # one of ``FAULTY``
+    key: str  # where it stood; and where it was put, where it was set aside
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -31,29 +50,46 @@ class Position(msgspec.Struct, frozen=True):
     watermark: int  # the oldest tick its own order still lets events into
     last: int  # the tick of the newest event
     idle: bool = False  # read to its end, and nothing came for a while
+    topic: str = ""  # identity of the topic that the offset is of, empty where the source has none
+    first: int = 0  # the offset that reading began with
+
+
+class Progress(NamedTuple):
+    """How far a partition is, as the judge sees it."""
+
+    position: Position | None
+    sealed: int = UNSEALED  # the newest tick that takes nothing more
+    mark: str = ""  # of its newest write
+    dropped: int = UNSEALED  # the newest tick whose pane was deleted
 
 
 @dataclass(slots=True)
 class Claim:
     """A partition as its new owner finds it."""
 
-    epoch: int
+    fence: Fence
     position: Position | None
     sealed: int
     panes: list[tuple[int, list[str], Array]] = field(default_factory=list)
     ids: dict[int, Array] = field(default_factory=dict)
+    closed: int = UNSEALED  # the newest tick that was judged ...
+    judged: int = 0  # ... with this partition's records before this offset
+    rewound: bool = False  # it was read further once, but what was read is lost
+    faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Lead:
     """The judging as its new owner finds it."""
 
-    epoch: int
+    fence: Fence
     context: bytes | None
+    found: Fence = field(default_factory=lambda: Fence(0, ""))  # what the owner before left
     accounts: list[str] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     outbox: list[bytes] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -67,6 +103,9 @@ class Judging:
     findings: list[tuple[str, bytes]]  # (whom it is about, finding) to send, in order
     height: float = 0.0  # evidence at which accounts are flagged now
     placed: list[Ruling] = field(default_factory=list)  # rulings that were given their place in the log
+    closed: int = UNSEALED  # the newest tick that it includes
+    read: list[int] = field(default_factory=list)  # of each partition the offset up to which ``closed`` includes it
+    whole: bool = False  # these are all accounts and verdicts: what else there is, is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,38 +170,63 @@ class Store(Protocol):
     """Where states live between batches, workers and restarts."""
 
     def claim(self, partition: int) -> Claim:
-        """Own ``partition`` from now on, and load what is stored of it."""
+        """Own ``partition`` from now on, and load what is stored of it.
+
+        What is missing or does not decode is a fault of the claim, and the partition is *rewound*: without a position, to be read
+        again from the log's start. Of ticks that were judged only the ids are kept then.
+        """
         ...
 
     def commit(
-        self, partition: int, epoch: int, position: Position,
-        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+        self, partition: int, fence: Fence, position: Position,
+        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array], gone: Collection[int] = (),
     ) -> None:  # fmt: skip
-        """Write changed pane rows and the position, or raise ``Fenced`` or ``Sealed`` and write nothing."""
+        """Write changed pane rows and the position, and forget the ids of the ticks ``gone``; ``fence`` then has its new mark.
+
+        Or raise ``Fenced``, ``Sealed``, or ``Behind`` where the store is not as this writer left it, and write nothing.
+        """
         ...
 
-    def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
-        """(position, sealed) of partitions 0 to ``partitions`` - 1."""
+    def positions(self, partitions: int) -> list[Progress]:
+        """How far partitions 0 to ``partitions`` - 1 are."""
         ...
 
-    def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
-        """Close a partition's panes up to ``tick`` and read them; again and again it answers the same."""
+    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[list[tuple[int, Pane]], list[int]]:
+        """Close a partition's panes up to ``tick``: (those after the tick ``after``, to judge; the ticks of the older ones, to drop).
+
+        Again and again it answers the same. ``Behind`` where neither the partition's order has passed ``tick`` nor its mark
+        is ``mark``, and where a pane is missing.
+        """
         ...
 
     def drop(self, partition: int, ticks: list[int]) -> None:
         """Delete panes that were judged."""
         ...
 
-    def lead(self) -> Lead:
-        """Own the judging from now on, and load what is stored of it."""
+    def rewind(self, partition: int) -> None:
+        """Forget what was read of a partition, and refuse its owner's next write: it is read again from the log's start."""
         ...
 
-    def judged(self, epoch: int, judging: Judging) -> None:
-        """Write a judging, or raise ``Fenced`` and write nothing."""
+    def lead(self, load: bool = True) -> Lead:
+        """Own the judging from now on, and load what is stored of it; without accounts and verdicts where ``load`` is false.
+
+        What is missing or does not decode is a fault of the lead.
+        """
         ...
 
-    def sent(self, count: int) -> None:
-        """Take the ``count`` oldest findings off the outbox."""
+    def judged(self, fence: Fence, judging: Judging) -> None:
+        """Write a judging; ``fence`` then has its new mark. Or raise ``Fenced`` or ``Behind`` and write nothing.
+
+        What is cut short after it was closed is finished by the next :meth:`lead`.
+        """
+        ...
+
+    def check(self, fence: Fence) -> None:
+        """Raise ``Fenced`` or ``Behind`` where the judging is not as this writer left it."""
+        ...
+
+    def sent(self, fence: Fence, count: int) -> None:
+        """Take the ``count`` oldest findings off the outbox; nothing where another judges by now."""
         ...
 
     def account(self, account: str) -> bytes | None:
@@ -230,6 +294,13 @@ class Store(Protocol):
 
     def add_to_trail(self, line: bytes, length: int) -> bool:
         """Append to the audit log, which has ``length`` lines; ``False`` where it has more by now."""
+
+    def keep(self, rulings: list[Ruling]) -> int:
+        """Put back what a store lost of ``rulings``, as they stand; how many it did not know."""
+        ...
+
+    def set_aside(self, what: str, account: str = "") -> Fault:
+        """Move the context, or an ``account``, out of the way, as its value does not decode."""
         ...
 
     def used_bytes(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -14,16 +14,19 @@ from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.common.errors import Fenced, Sealed
+from siphonwatch.streams.common.errors import Behind, Fenced, Sealed
 from siphonwatch.streams.stores import erasing
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
     Array,
     Charge,
     Claim,
+    Fault,
+    Fence,
     Judging,
     Lead,
     Position,
+    Progress,
     Standing,
     StoreOptions,
     merged,
@@ -33,11 +36,13 @@ from siphonwatch.streams.stores.base import (
 
 @dataclass(slots=True)
 class _Partition:
-    epoch: int = 0
+    fence: Fence = field(default_factory=lambda: Fence(0, ""))
     sealed: int = UNSEALED
+    dropped: int = UNSEALED
     position: Position | None = None
     panes: dict[int, dict[str, bytes]] = field(default_factory=dict)
     ids: dict[int, Array] = field(default_factory=dict)
+    rewound: bool = False
 
 
 def _pane(rows: dict[str, bytes]) -> tuple[list[str], Array]:
@@ -49,8 +54,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._writes = 0
         self._partitions: dict[int, _Partition] = {}
-        self._lead = Lead(0, None)
+        self._lead = Lead(Fence(0, ""), None)
+        self._closed, self._read = UNSEALED, list[int]()
         self._accounts: dict[str, tuple[bytes, float]] = {}
         self._rulings: dict[str, Ruling] = {}
         self._placed: dict[str, Ruling] = {}
@@ -65,68 +72,100 @@ class MemoryStore:
     def _at(self, partition: int) -> _Partition:
         return self._partitions.setdefault(partition, _Partition())
 
+    def _mark(self) -> str:
+        self._writes += 1
+        return str(self._writes)
+
+    @staticmethod
+    def _holds(found: Fence, expected: Fence, what: str, partition: int | None = None) -> None:
+        if found.epoch > expected.epoch:
+            raise Fenced(f"the {what} has a new owner")
+        if (found.epoch, found.mark) != (expected.epoch, expected.mark):
+            raise Behind(f"the store has lost what was last written of the {what}", what, partition)
+
     def claim(self, partition: int) -> Claim:
         """See the protocol."""
         with self._lock:
             mine = self._at(partition)
-            mine.epoch += 1
+            mine.fence = Fence(mine.fence.epoch + 1, self._mark())
             panes = [(tick, *_pane(rows)) for tick, rows in sorted(mine.panes.items()) if tick > mine.sealed]
-            return Claim(mine.epoch, mine.position, mine.sealed, panes, dict(mine.ids))
+            judged = self._read[partition] if partition < len(self._read) else 0
+            return Claim(replace(mine.fence), mine.position, mine.sealed, panes, dict(mine.ids), self._closed, judged, mine.rewound)
 
     def commit(
-        self, partition: int, epoch: int, position: Position,
-        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+        self, partition: int, fence: Fence, position: Position,
+        changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array], gone: Collection[int] = (),
     ) -> None:  # fmt: skip
         """See the protocol."""
         with self._lock:
             mine = self._at(partition)
-            if mine.epoch != epoch:
-                raise Fenced(f"partition {partition} has a new owner")
+            self._holds(mine.fence, fence, "partition", partition)
             if any(tick <= mine.sealed for tick in changed):
                 raise Sealed(f"partition {partition} is sealed up to tick {mine.sealed}")
             for tick, (accounts, rows) in changed.items():
                 mine.panes.setdefault(tick, {}).update(zip(accounts, state.to_bytes(rows), strict=True))
                 mine.ids[tick] = np.concatenate([mine.ids.get(tick, ids[tick][:0]), ids[tick]])
-            mine.position = position
+            for tick in gone:
+                mine.ids.pop(tick, None)
+            mine.position, mine.rewound = position, False
+            fence.mark = fence.tried = mine.fence.mark = self._mark()
 
-    def positions(self, partitions: int) -> list[tuple[Position | None, int]]:
+    def positions(self, partitions: int) -> list[Progress]:
         """See the protocol."""
         with self._lock:
-            return [(self._at(each).position, self._at(each).sealed) for each in range(partitions)]
+            known = [self._at(each) for each in range(partitions)]
+            return [Progress(each.position, each.sealed, each.fence.mark, each.dropped) for each in known]
 
-    def seal(self, partition: int, tick: int) -> list[tuple[int, Pane]]:
+    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[list[tuple[int, Pane]], list[int]]:
         """See the protocol."""
         with self._lock:
             mine = self._at(partition)
+            if tick > mine.sealed and (mine.position is None or tick >= mine.position.watermark) and mark != mine.fence.mark:
+                raise Behind(f"partition {partition} is not as it was seen", "partition", partition)
             mine.sealed = max(mine.sealed, tick)
             panes = []
-            for each in sorted(each for each in mine.panes if each <= tick):
+            for each in sorted(each for each in mine.panes if after < each <= tick):
                 pane = Pane()
                 pane.add(*_pane(mine.panes[each]))
                 panes.append((each, pane))
-            return panes
+            return panes, sorted(each for each in mine.panes if each <= min(after, tick))
 
     def drop(self, partition: int, ticks: list[int]) -> None:
         """See the protocol."""
         with self._lock:
             for tick in ticks:
                 self._at(partition).panes.pop(tick, None)
+                self._at(partition).dropped = max(self._at(partition).dropped, tick)
 
-    def lead(self) -> Lead:
+    def rewind(self, partition: int) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._partitions[partition] = _Partition(Fence(self._at(partition).fence.epoch, self._mark()), rewound=True)
+
+    def lead(self, load: bool = True) -> Lead:
+        """See the protocol."""
+        with self._lock:
+            lead, found = self._lead, replace(self._lead.fence)
+            lead.fence = Fence(found.epoch + 1, self._mark())
+            accounts = self._accounts if load else {}
+            values = [value for value, _ in accounts.values()]
+            verdicts, outbox = (dict(lead.verdicts), list(lead.outbox)) if load else ({}, [])
+            return Lead(replace(lead.fence), lead.context, found, list(accounts), values, verdicts, outbox)
+
+    def check(self, fence: Fence) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._holds(self._lead.fence, fence, "judging")
+
+    def judged(self, fence: Fence, judging: Judging) -> None:
         """See the protocol."""
         with self._lock:
             lead = self._lead
-            lead.epoch += 1
-            values = [value for value, _ in self._accounts.values()]
-            return Lead(lead.epoch, lead.context, list(self._accounts), values, dict(lead.verdicts), list(lead.outbox))
-
-    def judged(self, epoch: int, judging: Judging) -> None:
-        """See the protocol."""
-        with self._lock:
-            lead = self._lead
-            if lead.epoch != epoch:
-                raise Fenced("another worker judges now")
-            lead.context = judging.context
+            self._holds(lead.fence, fence, "judging")
+            fence.mark = fence.tried = lead.fence.mark = self._mark()
+            if judging.whole:
+                self._accounts, lead.verdicts, self._standings = {}, {}, {}
+            lead.context, self._closed, self._read = judging.context, judging.closed, list(judging.read)
             self._accounts.update({account: (value, evidence) for account, value, evidence in judging.accounts})
             for account in judging.dropped:
                 self._accounts.pop(account, None)
@@ -142,9 +181,11 @@ class MemoryStore:
             self._findings.extend(judging.findings)
             self._placed.update({ruling.id: ruling for ruling in judging.placed})
 
-    def sent(self, count: int) -> None:
+    def sent(self, fence: Fence, count: int) -> None:
         """See the protocol."""
         with self._lock:
+            if self._lead.fence.epoch != fence.epoch:
+                raise Fenced("another worker judges now")
             del self._lead.outbox[:count]
 
     def account(self, account: str) -> bytes | None:
@@ -251,6 +292,21 @@ class MemoryStore:
                 return False
             self._trail.append(line)
             return True
+
+    def keep(self, rulings: list[Ruling]) -> int:
+        """See the protocol."""
+        with self._lock:
+            lost = [ruling for ruling in rulings if ruling.id not in self._rulings]
+            self._rulings.update({ruling.id: ruling for ruling in lost})
+            return len(lost)
+
+    def set_aside(self, what: str, account: str = "") -> Fault:
+        """See the protocol; what does not decode is of no use to anybody here."""
+        with self._lock:
+            if what == "context":
+                self._lead.context = None
+            self._accounts.pop(account, None)
+            return Fault("unreadable", what, account)
 
     def used_bytes(self) -> int:
         """See the protocol."""

@@ -23,7 +23,9 @@ from siphonwatch.detector.sketch.row import to_bytes
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.redis import BEFORE, LAYOUT, RedisStore
+from siphonwatch.streams.stores.base import Position
+from siphonwatch.streams.stores.redis import OLDER, RedisStore
+from siphonwatch.streams.stores.server import LAYOUT
 
 _EVIDENCE, _SIGNS = ("evidence", "own", "current"), 3
 OLDER_RECORD = np.dtype(
@@ -71,68 +73,115 @@ def records(values: list[bytes]) -> Any:
 
 
 def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
-    """Copy what the layout before holds of the store's topic.
+    """Copy what the newest older layout holds of the store's topic.
 
-    ``UsageError`` where there is nothing of that layout, or where this layout is in use already.
+    ``UsageError`` where there is none, or where this layout is in use already.
     """
-    client, topic, prefix = store.client, store.topic, store.prefix
-    base, fresh = f"{prefix}:{BEFORE}:", f"{prefix}:{LAYOUT}:"
-    if client.exists(f"{fresh}{{{topic}}}:judge"):
-        raise UsageError(f"the store holds layout {LAYOUT} of {topic} already: there is nothing to migrate")
-    judge = {name.decode(): value for name, value in client.hgetall(f"{base}{{{topic}}}:judge").items()}
-    if "memory" not in judge:
+    client, fresh = store.client, f"{store.prefix}:{LAYOUT}:{{{store.topic}}}:"
+    if client.exists(f"{fresh}judge"):
+        raise UsageError(f"the store holds layout {LAYOUT} of {store.topic} already: there is nothing to migrate")
+    for layout, field in (("3", "context"), ("2", "memory")):
+        place = _Place(client, store.topic, f"{store.prefix}:{layout}:", f"{store.prefix}:{LAYOUT}:")
+        judge = {name.decode(): value for name, value in client.hgetall(place.old("judge")).items()}
+        if field in judge:
+            break
+    else:
         raise UsageError(
-            f"the store holds nothing of layout {BEFORE} of {topic}: older layouts are not read; start afresh and read the topic again"
+            f"the store holds nothing of layouts {' and '.join(OLDER)} of {store.topic}: older layouts are not read; start afresh and read "
+            "the topic again"
         )
     done = Migrated()
-    for key in sorted(client.scan_iter(match=f"{base}{{{topic}:*}}:meta")):
+    for key in sorted(client.scan_iter(match=f"{place.base}{{{store.topic}:*}}:meta")):
         done.partitions += 1
-        done.panes += _partition(client, key.decode().removesuffix("meta"), base, fresh)
-    engine = Engine(prior, settings, _context(msgspec.msgpack.decode(judge["memory"]), settings))
-    values = client.hgetall(f"{base}{{{topic}}}:accounts")
+        done.panes += _partition(place, key.decode().removesuffix("meta"), converted=layout == "2")
+    if layout == "3":
+        context = judge["context"]
+        for name in ("accounts", "ranking", "rulings", "placed", "withdrawn"):
+            _copy(client, place.old(name), place.new(name))
+        done.accounts, done.rulings = client.hlen(place.new("accounts")), client.hlen(place.new("rulings"))
+    else:
+        context = _of_layout_2(place, store, prior, settings, judge["memory"], done)
+    for name in ("outbox", "standings", "findings"):
+        _copy(client, place.old(name), place.new(name))
+    for key in client.scan_iter(match=place.old("verdict:*")):
+        to = place.fresh + key.decode().removeprefix(place.base)
+        _copy(client, key.decode(), to)
+        client.hset(place.new("verdicts"), to.removeprefix(place.new("verdict:")), client.hget(to, "json"))
+    for name in ("accounts", "ranking", "outbox", "standings", "findings", "verdicts"):
+        client.expire(place.new(name), store.ttl)
+    # last: with it the layout is in use, so that what was cut short is begun again
+    closed = snapshot.unpack_context(context, settings).closed
+    client.hset(
+        place.new("judge"),
+        mapping={
+            "epoch": int(judge["epoch"]), "mark": "migrated", "context": context, "closed": closed, "read": "[]",
+            "accounts": client.hlen(place.new("accounts")), "verdicts": client.hlen(place.new("verdicts")),
+        },
+    )  # fmt: skip
+    client.expire(place.new("judge"), store.ttl)
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where things stood and where they go."""
+
+    client: Any
+    topic: str
+    base: str
+    fresh: str
+
+    def old(self, name: str) -> str:
+        return f"{self.base}{{{self.topic}}}:{name}"
+
+    def new(self, name: str) -> str:
+        return f"{self.fresh}{{{self.topic}}}:{name}"
+
+
+def _of_layout_2(place: _Place, store: RedisStore, prior: Prior, settings: Settings, memory: bytes, done: Migrated) -> bytes:
+    """Accounts and rulings of layout 2, whose rows, records and rulings were others; the context as it is now."""
+    client = place.client
+    engine = Engine(prior, settings, _context(msgspec.msgpack.decode(memory), settings))
+    values = client.hgetall(place.old("accounts"))
     names, stored = [name.decode() for name in values], list(values.values())
     if names:
         engine.accounts.put(
             names, older.rows([value[: older.BYTES] for value in stored]), records([value[older.BYTES :] for value in stored])
         )
     done.accounts = len(names)
-    ours = f"{fresh}{{{topic}}}:"
     for start in range(0, len(names), 1000):
         packed = snapshot.pack_accounts(engine, names[start : start + 1000])
-        client.hset(f"{ours}accounts", mapping={account: value for account, value, _ in packed})
-        client.zadd(f"{ours}ranking", {account: evidence for account, _, evidence in packed})
-    for name in ("outbox", "standings", "findings"):
-        _copy(client, f"{base}{{{topic}}}:{name}", f"{ours}{name}")
-    for key in client.scan_iter(match=f"{base}{{{topic}}}:verdict:*"):
-        _copy(client, key.decode(), fresh + key.decode().removeprefix(base))
-    for value in client.hgetall(f"{base}{{{topic}}}:decisions").values():
+        client.hset(place.new("accounts"), mapping={account: value for account, value, _ in packed})
+        client.zadd(place.new("ranking"), {account: evidence for account, _, evidence in packed})
+    for value in client.hgetall(place.old("decisions")).values():
         known = msgspec.json.decode(value, type=_Decision)
         days = None if known.allow_until is None else max(known.allow_until - known.at, 0.0) / DAY
         store.rule(Ruling(known.id, known.subject, known.harvest, known.analyst, known.at, known.note, days))
         done.rulings += 1
-    for name in ("accounts", "ranking", "outbox", "standings", "findings"):
-        client.expire(f"{ours}{name}", store.ttl)
-    # last: with it the layout is in use, so that what was cut short is begun again
-    client.hset(f"{ours}judge", mapping={"epoch": int(judge["epoch"]), "context": snapshot.pack_context(engine)})
-    client.expire(f"{ours}judge", store.ttl)
-    return done
+    return snapshot.pack_context(engine)
 
 
-def _partition(client: Any, place: str, base: str, fresh: str) -> int:
-    """Copy one partition's progress and its open panes; how many panes those were."""
-    to = fresh + place.removeprefix(base)
-    ticks = sorted(int(tick) for tick in client.smembers(f"{place}ticks"))
+def _partition(place: _Place, old: str, converted: bool) -> int:
+    """Copy one partition's progress and its open panes, and note how many rows each has; how many panes those were."""
+    client, to = place.client, place.fresh + old.removeprefix(place.base)
+    meta = {name.decode(): value for name, value in client.hgetall(f"{old}meta").items()}
+    ticks = sorted(int(tick) for tick in client.smembers(f"{old}ticks"))
     for tick in ticks:
-        pane = client.hgetall(f"{place}pane:{tick}")
+        pane = client.hgetall(f"{old}pane:{tick}")
         if pane:
-            rows = to_bytes(older.rows(list(pane.values())))
+            rows = to_bytes(older.rows(list(pane.values()))) if converted else list(pane.values())
             client.hset(f"{to}pane:{tick}", mapping=dict(zip(pane, rows, strict=True)))
-            client.expire(f"{to}pane:{tick}", max(client.ttl(f"{place}pane:{tick}"), 60))
-    if ticks:
-        client.sadd(f"{to}ticks", *ticks)
-    client.hset(f"{to}meta", mapping=client.hgetall(f"{place}meta"))
-    for name in ("ticks", "meta"):
-        client.expire(f"{to}{name}", max(client.ttl(f"{place}{name}"), 60))
+            client.expire(f"{to}pane:{tick}", max(client.ttl(f"{old}pane:{tick}"), 60))
+            meta[f"rows:{tick}"] = len(pane)
+    position = msgspec.json.decode(meta["position"], type=Position) if "position" in meta else None
+    if position is not None:
+        meta["watermark"] = position.watermark
+        for tick in range(position.watermark - 8, position.last + 1) if not converted else ():  # a request was its id alone in layout 2
+            _copy(client, f"{old}ids:{tick}", f"{to}ids:{tick}")
+            if length := client.strlen(f"{to}ids:{tick}"):
+                meta[f"ids:{tick}"] = length
+    client.hset(f"{to}meta", mapping={**meta, "mark": "migrated"})
+    client.expire(f"{to}meta", max(client.ttl(f"{old}meta"), 60))
     return len(ticks)
 
 

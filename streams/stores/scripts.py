@@ -12,58 +12,88 @@ from typing import ClassVar
 import msgpack
 import msgspec
 
-FENCED, SEALED, MOVED = b"FENCED", b"SEALED", b"MOVED"  # answers of a script that wrote nothing
+OK, FENCED, SEALED, BEHIND, MISSING, MISPLACED, MOVED = b"OK", b"FENCED", b"SEALED", b"BEHIND", b"MISSING", b"MISPLACED", b"MOVED"
+
+
+def packed(call: msgspec.Struct) -> bytes:
+    """MessagePack in the old form without a type for bytes: the decoder inside Redis knows no other."""
+    made: bytes = msgpack.packb(msgspec.to_builtins(call, builtin_types=(bytes,)), use_bin_type=False)
+    return made
 
 
 class Call(msgspec.Struct):
-    """One call of a script; ``keys`` names its declared keys in their order, an ellipsis repeats the names before it."""
+    """One call of a script; ``keys`` names its declared keys in their order, an ellipsis repeats the names before it.
+
+    A script answers OK and what it found, or wrote nothing and says why: FENCED (there is a new owner), BEHIND (what the caller last wrote
+    is not there), SEALED (the tick is closed), MISSING and a key (it holds less than was written), MISPLACED and a key (of another type).
+    """
 
     script: ClassVar[str]
     keys: ClassVar[tuple[str, ...]]
 
-    def packed(self) -> bytes:
-        """The one argument, in the old form without a type for bytes: the decoder inside Redis knows no other."""
-        packed: bytes = msgpack.packb(msgspec.to_builtins(self, builtin_types=(bytes,)), use_bin_type=False)
-        return packed
-
 
 class Claim(Call):
-    """Own a partition, or the judging, from now on. Answers the new epoch."""
+    """Own a partition, or the judging, from now on. Answers the new epoch, and the epoch and the mark that were there."""
 
     script = "claim"
     keys = ("meta",)
 
     ttl: int  # seconds to live
+    mark: str
 
 
 class CommitTick(msgspec.Struct):
     """What one commit changes in one tick."""
 
     tick: int
-    ids: bytes  # appended: request-id hashes, eight bytes each
+    ids: bytes  # appended: hashes of requests, eight bytes each
     accounts: list[str]
     rows: list[bytes]  # of ``accounts``
 
 
 class Commit(Call):
-    """Write changed panes together with the progress that they include. Answers OK, FENCED or SEALED."""
+    """Write changed panes together with the progress that they include."""
 
     script = "commit"
-    keys = ("meta", "ticks", "pane", "ids", "…")
+    keys = ("meta", "pane", "ids", "…", "gone", "…")
 
     epoch: int
+    expects: str  # the mark that this writer left
+    mark: str  # of this write
     position: bytes
+    watermark: int
     ttl: int
     ticks: list[CommitTick]
+    gone: list[int]  # ticks whose ids are forgotten
 
 
 class Seal(Call):
-    """Close a partition's panes up to ``tick``. Answers which of them there are."""
+    """Close a partition's panes up to ``tick``. Answers which of them there are, each with its number of rows."""
 
     script = "seal"
-    keys = ("meta", "ticks")
+    keys = ("meta",)
 
     tick: int
+    expects: str  # the mark that the caller saw; needed only where the partition's order has not passed the tick
+
+
+class Drop(Call):
+    """Delete panes that were judged."""
+
+    script = "drop"
+    keys = ("meta", "pane", "…")
+
+    ticks: list[int]
+
+
+class Rewind(Call):
+    """Forget what was read of a partition."""
+
+    script = "rewind"
+    keys = ("meta", "pane or ids", "…")
+
+    mark: str
+    ttl: int
 
 
 class JudgedAccount(msgspec.Struct):
@@ -96,21 +126,53 @@ class JudgedRuling(msgspec.Struct):
     ruling: bytes
 
 
+class Chunk(msgspec.Struct):
+    """A part of a judging that is written in one step: an element of ``redo``."""
+
+    whole: bool = False  # what there was is dropped first
+    accounts: list[JudgedAccount] = []
+    dropped: list[str] = []
+    verdicts: list[JudgedVerdict] = []
+    findings: list[JudgedFinding] = []
+    placed: list[JudgedRuling] = []
+
+
 class Judged(Call):
-    """Write what a judging changed. Answers OK or FENCED."""
+    """Close a judging whose chunks stand in ``redo``."""
 
     script = "judged"
-    keys = ("meta", "accounts", "ranking", "outbox", "standings", "findings", "placed", "verdict", "…")
+    keys = ("judge", "redo")
 
     epoch: int
+    expects: str
+    mark: str
     context: bytes
+    closed: int
+    read: str  # JSON: of each partition the offset up to which ``closed`` includes it
+    staged: int  # chunks
+    ttl: int
+
+
+class Apply(Call):
+    """Write one chunk of a judging that was closed."""
+
+    script = "apply"
+    keys = ("judge", "redo", "accounts", "ranking", "outbox", "standings", "findings", "placed", "verdicts", "verdict", "…")
+
+    epoch: int
+    number: int
     ttl: int
     kept: int  # findings that are kept to look back at
-    accounts: list[JudgedAccount]
-    dropped: list[str]
-    verdicts: list[JudgedVerdict]  # the verdict keys in the same order
-    findings: list[JudgedFinding]
-    placed: list[JudgedRuling]
+
+
+class Sent(Call):
+    """Take the oldest findings off the outbox."""
+
+    script = "sent"
+    keys = ("judge", "outbox")
+
+    epoch: int
+    count: int
 
 
 class Spent(msgspec.Struct):
@@ -142,7 +204,7 @@ class Erase(Call):
     """Erase an account. Answers 1 where there was one, 0 otherwise."""
 
     script = "erase"
-    keys = ("meta", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdict")
+    keys = ("meta", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdicts", "verdict")
 
     account: str
     digest: str
@@ -162,7 +224,7 @@ class Trail(Call):
     line: bytes
 
 
-CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Judged, Spend, Erase, Trail)
+CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Drop, Rewind, Judged, Apply, Sent, Spend, Erase, Trail)
 
 
 def source(call: type[Call]) -> str:

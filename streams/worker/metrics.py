@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.streams.common.errors import FAULTS, FAULTY
 from siphonwatch.streams.common.version import program_version
 from siphonwatch.streams.formats.base import DEAD_REASONS
 from siphonwatch.streams.intake import Taken
@@ -43,6 +44,9 @@ class Metrics:
         self.height = Gauge("siphonwatch_flag_height", "Evidence (log-odds) at which accounts are flagged.", registry=r)
         self.drift = Gauge("siphonwatch_population_drifting", "1 while the population's evidence drifts.", registry=r)
         self.waiting = Counter("siphonwatch_waits", "Pauses because something was away, by what.", ["what"], registry=r)
+        self.faults = Counter(
+            "siphonwatch_store_faults", "What was found not to be as it was written, by how and what.", ["kind", "what"], registry=r
+        )
         self.ready = Gauge("siphonwatch_ready", "1 while records are read and written.", registry=r)
         self.leads = Gauge("siphonwatch_judge", "1 where this worker judges.", registry=r)
         self.store_bytes = Gauge("siphonwatch_store_bytes", "Memory used by the store.", registry=r)
@@ -54,6 +58,9 @@ class Metrics:
             self.findings.labels(kind)
         for reason in DEAD_REASONS:
             self.dead.labels(reason)
+        for kind in FAULTS:
+            for what in FAULTY:
+                self.faults.labels(kind, what)
         for what in ("broker", "store"):
             self.waiting.labels(what)
         for level in Level:

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import structlog
+from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
-from siphonwatch.detector.sketch.panes import Panes
-from siphonwatch.streams.common.errors import Fenced, Sealed, Unavailable
+from siphonwatch.detector.sketch.pane import UNSEALED
+from siphonwatch.detector.sketch.panes import Added, Panes
+from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable
 from siphonwatch.streams.formats import Decoder
 from siphonwatch.streams.intake import Intake
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.base import Records, Source
-from siphonwatch.streams.stores.base import Position, Store
+from siphonwatch.streams.stores.base import Array, Fault, Fence, Position, Store
 from siphonwatch.streams.worker.judge import Judge
 from siphonwatch.streams.worker.metrics import Metrics
+from siphonwatch.streams.worker.recovery import report
 
 log = structlog.get_logger()
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds; pauses double between them while something is away
+MOST_ROWS = 2000  # of one commit, about: a server stands still while it writes them
 FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before a partition is claimed back from its new owner
 
 
@@ -49,11 +55,22 @@ class Health:
 class _Owned:
     """A partition as this worker holds it."""
 
-    epoch: int
+    fence: Fence
     panes: Panes
     offset: int
     heard: float  # monotonic time of the last record
+    topic: str  # whose offsets these are
+    first: int  # the offset that reading began with
+    ids: set[int]  # ticks whose ids are stored
     idle: bool = False
+    closed: int = UNSEALED  # what is read again up to ``until`` was judged, as far as its ticks go up to this
+    until: int | None = None
+
+
+def part(records: Records, first: int, last: int, following: int) -> Records:
+    """Some of the records, with ``following`` as the offset after them."""
+    logged = None if records.logged is None else records.logged[first:last]
+    return Records(records.partition, records.offsets[first:last], records.values[first:last], following, logged)
 
 
 class Worker:
@@ -73,6 +90,7 @@ class Worker:
         self._intake = Intake(decoder, settings.ahead_ms)
         self._stopping = False
         self._pause = FIRST_PAUSE
+        self._lost: set[int] = set()  # partitions of which the store has lost something
         self._reported = 0.0
         self._partitions = 0
 
@@ -88,10 +106,13 @@ class Worker:
                     busy = self._step()
                 except Unavailable as error:
                     self._wait(error)
+                except Behind as error:
+                    self._repair(error)
                 except (Fenced, Sealed) as error:
                     log.info("reloading", why=str(error))
                     self._forget_all()
                     if isinstance(error, Fenced):
+                        self._stop_judging()
                         time.sleep(FENCED_PAUSE)
                 else:
                     self._pause = FIRST_PAUSE
@@ -128,40 +149,102 @@ class Worker:
 
     def _claim(self, partition: int) -> None:
         claim = self._store.claim(partition)
-        position = claim.position
-        panes = Panes(self._settings, position.clock if position else None, claim.sealed)
-        panes.restore(claim.panes, claim.ids)
-        offset = position.offset if position else 0
-        self._source.seek(partition, position.offset if position else None)
-        self._owned[partition] = _Owned(claim.epoch, panes, offset, time.monotonic(), position.idle if position else False)
+        report(self._metrics, claim.faults)
+        position, extent, faults = claim.position, self._source.extent(partition), list[Fault]()
+        first, offset = (position.first, position.offset) if position else (extent.begins, extent.begins)
+        other = position is not None and bool(position.topic and extent.identity) and position.topic != extent.identity
+        if position is not None and (other or offset > extent.ends):
+            faults.append(Fault("other_topic", "records", f"partition {partition} is read from {extent.begins} on, not from {offset}"))
+            first, offset = -1, extent.begins  # what came before can never be read again
+        elif position is not None and offset < extent.begins:
+            gone = f"partition {partition}: {extent.begins - offset} records were deleted before they were read"
+            faults.append(Fault("gone", "records", gone))
+            first, offset = -1, extent.begins
+        elif position is None and (claim.rewound or partition in self._lost) and extent.begins > claim.judged:
+            faults.append(Fault("gone", "records", f"partition {partition}: the log begins at {extent.begins}, {claim.judged} is needed"))
+        self._lost.discard(partition)
+        again = claim.closed > claim.sealed and offset < claim.judged <= extent.ends and first >= 0
+        panes = Panes(self._settings, position.clock if position else None, claim.sealed if again else max(claim.sealed, claim.closed))
+        panes.restore([pane for pane in claim.panes if pane[0] > claim.closed], claim.ids)
+        self._source.seek(partition, offset)
+        owned = _Owned(
+            claim.fence, panes, offset, time.monotonic(), extent.identity, first, set(claim.ids), position.idle if position else False,
+            claim.closed, claim.judged if again else None,
+        )  # fmt: skip
+        self._owned[partition] = owned
         self._unclaimed.discard(partition)
-        if position is None:  # the judge must know that the partition is there, however empty
-            self._commit(partition, self._owned[partition], offset, {}, {})
-        log.info("partition claimed", partition=partition, offset=offset, epoch=claim.epoch)
+        report(self._metrics, faults)
+        if position is None or faults:  # the judge must know that the partition is there, however empty
+            self._commit(partition, owned, self._position(owned, offset), {}, {})
+        log.info("partition claimed", partition=partition, offset=offset, epoch=claim.fence.epoch, again_until=owned.until)
 
     def _take(self, records: Records) -> None:
         """Decode, fold and commit the records of one partition."""
         owned = self._owned.get(records.partition)
         if owned is None:
             return  # polled for an owner that this worker no longer is
-        if records.offsets[0] < owned.offset:
-            records = records.since(owned.offset)
-            if not records.offsets:
-                return
-        taken = self._intake.take(records.values, records.offsets, self._source.name, records.partition, owned.panes.add, records.logged)
+        first = bisect_left(records.offsets, owned.offset)
+        last = len(records.offsets) if owned.until is None else bisect_left(records.offsets, owned.until)
+        if first and first == len(records.offsets):
+            self._compare(records.partition, owned)
+        if owned.until is not None and last < len(records.offsets):  # up to there it was judged already, from there on not
+            self._fold(owned, part(records, first, last, owned.until))
+            owned.panes.seal(owned.closed)
+            owned.until, first = None, last
+        self._fold(owned, part(records, first, len(records.offsets), records.next))
+        if owned.until is not None and owned.offset >= owned.until:
+            owned.panes.seal(owned.closed)
+            owned.until = None
+
+    def _fold(self, owned: _Owned, records: Records) -> None:
+        partition, values, offsets, following = records.partition, records.values, records.offsets, records.next
+        if not offsets:
+            return
+        steps: list[tuple[Added, Position, list[int]]] = []
+
+        def fold(columns: RequestBatch) -> Added:
+            added = owned.panes.add(columns)
+            gone = sorted(owned.ids - owned.panes.ids.keys())
+            owned.ids = owned.ids - set(gone) | added.ids.keys()
+            steps.append((added, self._position(owned, following), gone))
+            return added
+
+        owned.idle = False
+        taken = self._intake.take(values, offsets, self._source.name, partition, fold, records.logged, MOST_ROWS)
         if taken.letters:
             self._sinks.dead(taken.letters)  # before the commit: sent again after a crash rather than not at all
         storing = time.perf_counter()
-        owned.idle = False
         owned.heard = time.monotonic()
-        self._commit(records.partition, owned, records.next, taken.added.changed, taken.added.ids)
+        for end, (added, position, gone) in zip(taken.ends, steps, strict=True):
+            offset = offsets[end] if end < len(offsets) else following
+            changed = added.changed
+            if owned.until is not None:  # of ticks that were judged, only the ids are of use
+                nothing = added.ids.keys() & {tick for tick in changed if tick <= owned.closed}
+                changed = {tick: (([], rows[:0]) if tick in nothing else (accounts, rows)) for tick, (accounts, rows) in changed.items()}
+                for tick in nothing:
+                    owned.panes.open.pop(tick, None)
+            self._commit(partition, owned, msgspec.structs.replace(position, offset=offset), changed, added.ids, gone)
         self._metrics.took(taken, time.perf_counter() - storing)
 
-    def _commit(self, partition: int, owned: _Owned, offset: int, changed: dict, ids: dict) -> None:  # type: ignore[type-arg]
+    def _position(self, owned: _Owned, offset: int) -> Position:
         panes = owned.panes
-        position = Position(offset, panes.clock, panes.watermark, panes.last, owned.idle)
-        self._store.commit(partition, owned.epoch, position, changed, ids)
-        owned.offset = offset
+        return Position(offset, panes.clock, panes.watermark, panes.last, owned.idle, owned.topic, owned.first)
+
+    def _commit(
+        self, partition: int, owned: _Owned, position: Position, changed: dict[int, tuple[list[str], Array]], ids: dict[int, Array],
+        gone: Sequence[int] = (),
+    ) -> None:  # fmt: skip
+        self._store.commit(partition, owned.fence, position, changed, ids, gone)
+        owned.offset = position.offset
+
+    def _compare(self, partition: int, owned: _Owned) -> None:
+        """Whether the store and the log are still those that this worker knows: ``Behind`` where they are not."""
+        found = self._source.identity()
+        if found != owned.topic and found:
+            raise Behind("the topic was deleted and made anew", "records", partition, "other_topic")
+        mark = self._store.positions(partition + 1)[partition].mark
+        if mark != owned.fence.mark:
+            raise Behind(f"Redis does not hold what was last written of partition {partition}", "partition", partition)
 
     def _mark_idle(self) -> None:
         """Say once that a partition is read to its end and silent."""
@@ -170,7 +253,7 @@ class Worker:
                 continue
             if self._source.lag(partition) == 0:
                 owned.idle = True
-                self._commit(partition, owned, owned.offset, {}, {})
+                self._commit(partition, owned, self._position(owned, owned.offset), {}, {})
             else:
                 owned.heard = time.monotonic() - self._idle_after / 2  # ask again soon, not at every poll
 
@@ -180,14 +263,32 @@ class Worker:
         if 0 not in self._owned:
             return 0
         if self.judge is None:
-            self.judge = Judge(self._store, self._sinks, self._metrics, self._prior, self._settings, self._now, self._shadow)
+            self.judge = Judge(
+                self._store, self._sinks, self._metrics, self._prior, self._settings, self._now, self._shadow, self._partitions,
+                self._reaches,
+            )  # fmt: skip
             self._metrics.leads.set(1)
         judged = self.judge.step(self._partitions)
         if judged:
-            for partition, (_, sealed) in enumerate(self._store.positions(self._partitions)):
-                if partition in self._owned:
-                    self._owned[partition].panes.seal(sealed)
+            self._seal()
         return judged
+
+    def _seal(self) -> None:
+        """Let nothing more into ticks that were closed, and see that the store is as this worker left it."""
+        for partition, progress in enumerate(self._store.positions(self._partitions)):
+            owned = self._owned.get(partition)
+            if owned is not None:
+                if progress.mark != owned.fence.mark:
+                    raise Behind(f"Redis does not hold what was last written of partition {partition}", "partition", partition)
+                owned.panes.seal(progress.sealed)
+
+    def _reaches(self) -> bool:
+        """Whether the log still holds all that was ever read of it."""
+        positions = [progress.position for progress in self._store.positions(self._partitions)]
+        return all(
+            position is not None and position.first >= 0 and self._source.extent(partition).begins <= position.first
+            for partition, position in enumerate(positions)
+        )
 
     def _stop_judging(self) -> None:
         self.judge = None
@@ -199,7 +300,20 @@ class Worker:
         """Hold nothing that is not stored: claim again whatever is assigned."""
         self._unclaimed |= set(self._owned)
         self._owned.clear()
-        self._stop_judging()
+        if self.judge is not None:
+            self.judge.doubt()
+
+    def _repair(self, error: Behind) -> None:
+        """Read again what the store has lost of a partition: from where it stands now, or all of it."""
+        report(self._metrics, [Fault(error.kind, error.what, str(error))])
+        self._forget_all()
+        if error.partition is not None:
+            self._lost.add(error.partition)
+            if error.kind in ("missing", "unreadable"):
+                try:
+                    self._store.rewind(error.partition)
+                except Unavailable as away:
+                    self._wait(away)
 
     def _wait(self, error: Unavailable) -> None:
         """Say what is away, forget what may not have been stored, and pause: longer each time, with some jitter."""
@@ -230,13 +344,18 @@ class Worker:
         if time.monotonic() - self._reported < 2.0:
             return
         self._reported = time.monotonic()
-        for partition, owned in self._owned.items():
-            self._metrics.lag.labels(str(partition)).set(self._source.lag(partition) or 0)
-            if self.judge is None:
-                sealed = self._store.positions(self._partitions)[partition][1]
-                owned.panes.seal(sealed)
-        self._source.progress({partition: owned.offset for partition, owned in self._owned.items()})
-        self._metrics.store_bytes.set(self._store.used_bytes())
+        try:
+            for partition, owned in self._owned.items():
+                self._metrics.lag.labels(str(partition)).set(self._source.lag(partition) or 0)
+                if (found := self._source.identity()) and found != owned.topic:
+                    raise Behind("the topic was deleted and made anew", "records", partition, "other_topic")
+            self._seal()
+            self._source.progress({partition: owned.offset for partition, owned in self._owned.items()})
+            self._metrics.store_bytes.set(self._store.used_bytes())
+        except Behind as error:
+            self._repair(error)
+        except Unavailable as error:
+            self._wait(error)
         if not busy:
             self._partitions = 0  # a topic may grow: ask again when there is time
 

@@ -93,11 +93,11 @@ class Live:
         self.worker = Program(command, folder / f"{prefix}.log")
 
     def offset(self) -> int:
-        position, _ = self.store.positions(1)[0]
+        position, *_ = self.store.positions(1)[0]
         return position.offset if position else 0
 
     def judged(self) -> bool:
-        position, _ = self.store.positions(1)[0]
+        position, *_ = self.store.positions(1)[0]
         stored = self.store.context()
         return bool(position and stored and snapshot.unpack_context(stored, DEFAULT).closed >= position.last)
 

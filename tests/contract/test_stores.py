@@ -40,17 +40,17 @@ class TestRedisStore(StoreContract):
     def test_every_key_expires_and_a_partitions_keys_share_a_hash_tag(self, redis_server: RedisServer) -> None:
         prefix = f"test-{uuid.uuid4().hex[:8]}"
         store = RedisStore(redis_server.url, "t", prefix)
-        store.commit(3, store.claim(3).epoch, POSITION, {4: (["a"], rows(1))}, {4: ids(1)})
-        store.seal(3, 4)
-        store.judged(store.lead().epoch, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [("a", b"f")]))
+        store.commit(3, store.claim(3).fence, POSITION, {4: (["a"], rows(1))}, {4: ids(1)})
+        store.seal(3, 2, "", -1)
+        store.judged(store.lead().fence, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [("a", b"f")]))
         client: Any = redis_server.client()
         keys = sorted(client.scan_iter(f"{prefix}:*"))
         assert len(keys) >= 9
         assert all(client.ttl(key) > 0 for key in keys)
-        partition = [key for key in keys if b"pane" in key or b"ids" in key or b"ticks" in key or b"meta" in key]
-        assert len(partition) == 4
+        partition = [key for key in keys if b"pane" in key or b"ids" in key or b"meta" in key]
+        assert len(partition) == 3
         assert all(b":{t:3}:" in key for key in partition)
-        assert client.hget(f"{prefix}:3:{{t}}:verdict:a", "level") == b"block"
+        assert client.hget(f"{prefix}:4:{{t}}:verdict:a", "level") == b"block"
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ class Pipeline:
     @property
     def read(self) -> int:
         """Records whose rows are stored."""
-        return sum(position.offset for position, _ in self.store.positions(self.partitions) if position)
+        return sum(position.offset for position, *_ in self.store.positions(self.partitions) if position)
 
     def has_read(self, records: int) -> None:
         """Wait until so many records are stored."""
@@ -109,7 +109,7 @@ class Pipeline:
 
     def done(self, records: int) -> bool:
         """Everything read, and judged to the last tick."""
-        positions = [position for position, _ in self.store.positions(self.partitions)]
+        positions = [position for position, *_ in self.store.positions(self.partitions)]
         if any(position is None for position in positions) or self.read < records:
             return False
         stored = self.store.context()

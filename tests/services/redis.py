@@ -45,6 +45,18 @@ class RedisServer:
         if not self.external:
             self.program.stop()
 
+    def remember(self) -> None:
+        """Keep the append-only file as it is now."""
+        shutil.rmtree(self.folder / "remembered", ignore_errors=True)
+        shutil.copytree(self.folder / "appendonlydir", self.folder / "remembered")
+
+    def fall_back(self) -> None:
+        """Die without a word, and be back at once as of the moment that was remembered."""
+        self.program.kill()
+        shutil.rmtree(self.folder / "appendonlydir")
+        shutil.move(self.folder / "remembered", self.folder / "appendonlydir")
+        self.start()
+
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url)
 

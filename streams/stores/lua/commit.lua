@@ -1,20 +1,45 @@
 -- Write a partition's changed panes together with the position they include, or nothing.
-local given, meta, open = cmsgpack.unpack(ARGV[1]), KEYS[1], KEYS[2]
-local stored = redis.call('HMGET', meta, 'epoch', 'sealed')
-if tonumber(stored[1]) ~= given.epoch then return 'FENCED' end
-local sealed = tonumber(stored[2] or '-1')
-for _, changed in ipairs(given.ticks) do -- look before writing: a script is atomic, but it does not roll back
-  if changed.tick <= sealed then return 'SEALED' end
+local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
+local function is(key, kind)
+  local found = redis.call('TYPE', key).ok
+  return found == kind or found == 'none'
 end
+local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
+
+-- look before writing: a script is atomic, but it does not roll back
+if not is(meta, 'hash') then return { 'MISPLACED', meta } end
+local stored = redis.call('HMGET', meta, 'epoch', 'mark', 'sealed')
+local epoch = tonumber(stored[1] or '0') or 0
+if epoch > given.epoch then return { 'FENCED' } end
+if epoch < given.epoch or stored[2] ~= given.expects then return { 'BEHIND' } end
+local sealed = tonumber(stored[3] or '-1') or -1
 for number, changed in ipairs(given.ticks) do
-  local pane, ids = KEYS[1 + 2 * number], KEYS[2 + 2 * number]
-  redis.call('SADD', open, string.format('%d', changed.tick))
+  local pane, ids, tick = KEYS[2 * number], KEYS[2 * number + 1], string.format('%d', changed.tick)
+  if changed.tick <= sealed then return { 'SEALED' } end
+  if not is(pane, 'hash') then return { 'MISPLACED', pane } end
+  if not is(ids, 'string') then return { 'MISPLACED', ids } end
+  local counts = redis.call('HMGET', meta, 'rows:' .. tick, 'ids:' .. tick)
+  if redis.call('HLEN', pane) ~= tonumber(counts[1] or '0') then return { 'MISSING', pane } end
+  if redis.call('STRLEN', ids) ~= tonumber(counts[2] or '0') then return { 'MISSING', ids } end
+end
+local last = KEYS[#KEYS]
+if not (may('HSET', last, 'f', 'v') and may('HDEL', last, 'f') and may('APPEND', last, 'v') and may('EXPIRE', last, '1') and may('UNLINK', last)) then
+  return redis.error_reply('NOPERM this user may not run all of HSET, HDEL, APPEND, EXPIRE and UNLINK on ' .. last)
+end
+
+for number, changed in ipairs(given.ticks) do
+  local pane, ids, tick = KEYS[2 * number], KEYS[2 * number + 1], string.format('%d', changed.tick)
   for row, account in ipairs(changed.accounts) do redis.call('HSET', pane, account, changed.rows[row]) end
-  redis.call('APPEND', ids, changed.ids)
+  local length = redis.call('APPEND', ids, changed.ids)
+  redis.call('HSET', meta, 'rows:' .. tick, redis.call('HLEN', pane), 'ids:' .. tick, length)
   redis.call('EXPIRE', pane, given.ttl)
   redis.call('EXPIRE', ids, given.ttl)
 end
-redis.call('HSET', meta, 'position', given.position)
+for number, tick in ipairs(given.gone) do -- no second delivery of these can come any more
+  redis.call('UNLINK', KEYS[1 + 2 * #given.ticks + number])
+  redis.call('HDEL', meta, 'ids:' .. string.format('%d', tick))
+end
+redis.call('HSET', meta, 'position', given.position, 'watermark', string.format('%d', given.watermark), 'mark', given.mark)
+redis.call('HDEL', meta, 'rewound')
 redis.call('EXPIRE', meta, given.ttl)
-redis.call('EXPIRE', open, given.ttl)
-return 'OK'
+return { 'OK' }

@@ -1,8 +1,11 @@
 -- Erase an account wherever it is named, all of it or nothing; what remains of findings and rulings was worked out before.
 local given = cmsgpack.unpack(ARGV[1])
 local meta, accounts, ranking, standings, findings = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local rulings, withdrawn, placed, erased, verdict = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local rulings, withdrawn, placed, erased, verdict = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[11]
+local verdicts = KEYS[10]
 local held = redis.call('HDEL', accounts, given.account)
+if held > 0 then redis.call('HINCRBY', meta, 'accounts', -1) end -- how many there should be
+if redis.call('HDEL', verdicts, given.account) > 0 then redis.call('HINCRBY', meta, 'verdicts', -1) end
 redis.call('ZREM', ranking, given.account)
 redis.call('DEL', verdict)
 if redis.call('HDEL', standings, given.account) > 0 then redis.call('HINCRBY', meta, 'standings', 1) end

@@ -1,32 +1,20 @@
--- Write what a judging changed, all of it or nothing.
+-- Close a judging whose chunks stand in `redo`, or write nothing. From here on it counts; `apply` then writes it chunk by chunk.
 local given = cmsgpack.unpack(ARGV[1])
-local meta, accounts, ranking, outbox, standings, findings, placed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
-if tonumber(redis.call('HGET', meta, 'epoch')) ~= given.epoch then return 'FENCED' end
-for _, judged in ipairs(given.accounts) do
-  redis.call('HSET', accounts, judged.account, judged.value)
-  redis.call('ZADD', ranking, string.format('%.17g', judged.evidence), judged.account)
+local judge, redo = KEYS[1], KEYS[2]
+local function is(key, kind)
+  local found = redis.call('TYPE', key).ok
+  return found == kind or found == 'none'
 end
-for _, account in ipairs(given.dropped) do
-  redis.call('HDEL', accounts, account)
-  redis.call('ZREM', ranking, account)
-end
-for number, verdict in ipairs(given.verdicts) do
-  local key = KEYS[7 + number]
-  redis.call('DEL', key)
-  if next(verdict.fields) then
-    for field, value in pairs(verdict.fields) do redis.call('HSET', key, field, value) end
-    redis.call('EXPIRE', key, given.ttl)
-    redis.call('HSET', standings, verdict.account, verdict.standing)
-  else
-    redis.call('HDEL', standings, verdict.account)
-  end
-end
-if #given.verdicts > 0 then redis.call('HINCRBY', meta, 'standings', 1) end -- tells sidecars that there is something to read
-for _, told in ipairs(given.findings) do
-  redis.call('RPUSH', outbox, told.finding)
-  redis.call('XADD', findings, 'MAXLEN', '~', given.kept, '*', 'subject', told.subject, 'finding', told.finding)
-end
-for _, ruled in ipairs(given.placed) do redis.call('HSET', placed, ruled.id, ruled.ruling) end -- these outlive everything else
-redis.call('HSET', meta, 'context', given.context)
-for key = 1, 6 do redis.call('EXPIRE', KEYS[key], given.ttl) end
-return 'OK'
+if not is(judge, 'hash') then return { 'MISPLACED', judge } end
+local stored = redis.call('HMGET', judge, 'epoch', 'mark', 'staged')
+local epoch = tonumber(stored[1] or '0') or 0
+if epoch > given.epoch then return { 'FENCED' } end
+if epoch < given.epoch or stored[2] ~= given.expects or stored[3] then return { 'BEHIND' } end
+if redis.call('LLEN', redo) ~= given.staged then return { 'MISSING', redo } end
+redis.call(
+  'HSET', judge, 'context', given.context, 'closed', string.format('%d', given.closed), 'read', given.read,
+  'mark', given.mark, 'redo', given.mark, 'staged', given.staged, 'applied', 0
+)
+redis.call('EXPIRE', judge, given.ttl)
+redis.call('EXPIRE', redo, given.ttl)
+return { 'OK' }

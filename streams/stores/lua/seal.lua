@@ -1,9 +1,18 @@
--- Close a partition's panes up to a tick: no commit may touch them any more. Answers which of them there are.
-local given, meta, open = cmsgpack.unpack(ARGV[1]), KEYS[1], KEYS[2]
-local sealed = tonumber(redis.call('HGET', meta, 'sealed') or '-1')
-if given.tick > sealed then redis.call('HSET', meta, 'sealed', string.format('%d', given.tick)) end
-local due = {}
-for _, tick in ipairs(redis.call('SMEMBERS', open)) do
-  if tonumber(tick) <= given.tick then due[#due + 1] = tick end
+-- Close a partition's panes up to a tick: no commit may touch them any more. Answers which of them there are, each with its number of rows.
+local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
+if redis.call('TYPE', meta).ok ~= 'hash' then return { 'BEHIND' } end
+local stored = redis.call('HMGET', meta, 'mark', 'sealed', 'watermark')
+if given.tick > (tonumber(stored[2] or '-1') or -1) then
+  -- what was seen of the partition may be gone again: then its panes are not full yet
+  if given.tick >= (tonumber(stored[3] or '-1') or -1) and stored[1] ~= given.expects then return { 'BEHIND' } end
+  redis.call('HSET', meta, 'sealed', string.format('%d', given.tick))
+end
+local due, all = { 'OK' }, redis.call('HGETALL', meta)
+for at = 1, #all, 2 do
+  local tick = string.match(all[at], '^rows:(%-?%d+)$')
+  if tick and tonumber(tick) <= given.tick then
+    due[#due + 1] = tick
+    due[#due + 1] = all[at + 1]
+  end
 end
 return due

@@ -28,7 +28,7 @@ def test_the_same_prior_beside_itself_differs_nowhere() -> None:
     thread.start()
 
     def judged() -> bool:
-        (position, _), stored = store.positions(1)[0], store.context()
+        (position, *_), stored = store.positions(1)[0], store.context()
         return bool(position and stored) and snapshot.unpack_context(stored or b"", DEFAULT).closed >= (position.last if position else 0)
 
     wait_until(judged, 30, "everything to be judged")

@@ -1,0 +1,5 @@
+-- Take the oldest findings off the outbox, which only who judges may.
+local given, judge, outbox = cmsgpack.unpack(ARGV[1]), KEYS[1], KEYS[2]
+if (tonumber(redis.call('HGET', judge, 'epoch') or '0') or 0) ~= given.epoch then return { 'FENCED' } end
+redis.call('LTRIM', outbox, given.count, -1)
+return { 'OK' }

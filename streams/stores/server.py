@@ -1,0 +1,182 @@
+"""A Redis server as the store asks it: keys, scripts, and every way in which it may refuse.
+
+An error is told by its class, or by its code where the client has no class for it; whatever it is, nothing was written and the caller may
+try again. Only what no waiting mends is told apart: a key of another type, which is set aside.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis
+import redis.exceptions
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable, UsageError, shown
+from siphonwatch.streams.stores import scripts
+from siphonwatch.streams.stores.base import Fault
+
+log = structlog.get_logger()
+
+LAYOUT = "4"  # of the keys
+TIMEOUT = 10.0  # seconds for one answer
+T = TypeVar("T")
+
+# what to do, by the class of an error ...
+ADVICE: tuple[tuple[type[Exception], str], ...] = (
+    (redis.AuthenticationError, "it wants another user or password: put them into --store"),
+    (redis.exceptions.NoPermissionError, "this user may not: give it the commands and keys that docs/redis-keys.md names"),
+    (redis.BusyLoadingError, "it is loading its data: wait"),
+    (redis.exceptions.ReadOnlyError, "it is a replica: point --store at the primary"),
+    (redis.OutOfMemoryError, "it is out of memory: raise its maxmemory, or lower ttl_days"),
+    (redis.exceptions.MasterDownError, "it is a replica that has lost its primary: point --store at the primary"),
+    (redis.exceptions.ClusterDownError, "its cluster is down: see CLUSTER INFO"),
+    (redis.exceptions.TryAgainError, "its slots are moving: wait"),
+    (redis.exceptions.RedisClusterException, "its cluster is not whole: see CLUSTER INFO"),
+    (redis.TimeoutError, f"no answer in {TIMEOUT:.0f} s: see whether it is overloaded or frozen"),
+    (redis.ConnectionError, "is it running, and is --store its address?"),
+)
+# ... and by its code, of those that the client has no class for
+CODES = {
+    "BUSY": "a script runs for too long: SCRIPT KILL ends it",
+    "MISCONF": "it cannot save its data: see its disk",
+    "NOREPLICAS": "too few replicas follow it: bring them back, or lower min-replicas-to-write",
+    "UNKILLABLE": "a script runs for too long and has written: wait",
+}
+
+
+class MisplacedError(Unavailable):
+    """A key is of another type than what is asked of it."""
+
+
+def open_client(url: str) -> Any:
+    """A connection to ``url``; ``UsageError`` where it is no Redis URL."""
+    try:
+        if url.startswith("redis+cluster://"):
+            return redis.RedisCluster.from_url(url.replace("redis+cluster://", "redis://", 1), socket_timeout=TIMEOUT)
+        return redis.Redis.from_url(
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
+        )
+    except ValueError as error:
+        raise UsageError(f"--store {shown(url)} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
+    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:  # a cluster is asked for its slots at once
+        raise refused(error) from error
+
+
+def refused(error: Exception) -> Unavailable:
+    """What the worker waits on, in words: what is wrong, and what to do."""
+    code = str(error).split(" ", 1)[0]
+    advice = CODES.get(code) or next((words for kind, words in ADVICE if isinstance(error, kind)), "see its log")
+    verb = "does not answer" if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError) else "refuses"
+    return Unavailable(f"Redis {verb} ({error}): {advice}")
+
+
+def ask(call: Callable[[], T]) -> T:
+    """Run ``call``; every way in which a server can be away or unwilling becomes ``Unavailable``."""
+    try:
+        return call()
+    except redis.ResponseError as error:
+        if "WRONGTYPE" in str(error):
+            raise MisplacedError(str(error)) from error
+        raise refused(error) from error
+    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:
+        raise refused(error) from error
+
+
+class Server:
+    """Keys of one topic on one server."""
+
+    def __init__(self, url: str, topic: str, prefix: str, ttl: int) -> None:
+        self.client = open_client(url)
+        self.prefix, self.topic, self.ttl = prefix, topic, ttl
+        self.base = f"{prefix}:{LAYOUT}"
+        self._scripts = {call: self.client.register_script(scripts.source(call)) for call in scripts.CALLS}
+        self._who, self._writes = secrets.token_hex(6), 0
+
+    def of_partition(self, partition: int, name: str) -> str:
+        """A key of a partition."""
+        return f"{self.base}:{{{self.topic}:{partition}}}:{name}"
+
+    def of_topic(self, name: str) -> str:
+        """A key of the judging."""
+        return f"{self.base}:{{{self.topic}}}:{name}"
+
+    def mark(self) -> str:
+        """A mark like no other."""
+        self._writes += 1
+        return f"{self._who}-{self._writes}"
+
+    def run(self, keys: list[str], call: scripts.Call) -> Any:
+        """Run a script and answer what it does, as it stands."""
+        return ask(lambda: self._scripts[type(call)](keys=keys, args=[scripts.packed(call)]))
+
+    def write(self, keys: list[str], call: scripts.Call, whose: str, partition: int | None = None) -> list[Any]:
+        """Run a script that may refuse; what it answers beside OK. A key of another type is set aside."""
+        rest: list[Any]
+        answer, *rest = self.run(keys, call)
+        if answer == scripts.OK:
+            return rest
+        if answer == scripts.FENCED:
+            raise Fenced(f"{whose} has a new owner")
+        if answer == scripts.SEALED:
+            raise Sealed(f"{whose} was sealed meanwhile")
+        if answer == scripts.BEHIND:
+            raise Behind(
+                f"Redis has lost what was last written of {whose}: it fell back to an earlier moment",
+                "judging" if partition is None else "partition", partition,
+            )  # fmt: skip
+        key = rest[0].decode()
+        kind = "missing"
+        if answer == scripts.MISPLACED:
+            kind, key = "unreadable", self.set_aside(key)
+        raise Behind(f"{key} holds less than was written to it", self.what(key), partition, kind)
+
+    def what(self, key: str) -> str:
+        """What a key holds, in one of few words."""
+        name = key.split("}:", 1)[-1].removeprefix("aside:").split(":")[0]
+        return {"meta": "position", "judge": "context", "redo": "accounts", "ranking": "accounts", "rulings": "ruling", "placed": "ruling",
+                "withdrawn": "ruling"}.get(name, name)  # fmt: skip
+
+    def set_aside(self, key: str) -> str:
+        """Move a key that cannot be read out of the way, for somebody to look at; where it is then."""
+        tag, name = key.split("}:", 1)
+        to = f"{tag}}}:aside:{name}"
+
+        def move() -> None:
+            pipe = self.client.pipeline(transaction=False)
+            pipe.rename(key, to)
+            pipe.expire(to, self.ttl)
+            pipe.execute(raise_on_error=False)  # another may have moved it already
+
+        ask(move)
+        log.error("a key of another type was set aside", key=key, to=to)
+        return to
+
+    def set_field_aside(self, key: str, field: bytes | str, value: bytes) -> Fault:
+        """Move a field whose value does not decode out of the way."""
+        tag, name = key.split("}:", 1)
+        to = f"{tag}}}:aside:{name}"
+
+        def move() -> None:
+            pipe = self.client.pipeline(transaction=False)
+            pipe.hset(to, field, value)
+            pipe.expire(to, self.ttl)
+            pipe.hdel(key, field)
+            pipe.execute()
+
+        ask(move)
+        shown_field = field.decode(errors="replace") if isinstance(field, bytes) else field
+        log.error("a value that does not decode was set aside", key=key, field=shown_field, to=to)
+        return Fault("unreadable", {"accounts": "account", "verdicts": "verdict"}.get(name, self.what(key)), f"{to} {shown_field}")
+
+    def read(self, key: str, call: Callable[[], T], otherwise: T, faults: list[Fault]) -> T:
+        """Read a key; where it is of another type it is set aside, which is a fault, and there is nothing."""
+        try:
+            return ask(call)
+        except MisplacedError:
+            to = self.set_aside(key)
+            faults.append(Fault("unreadable", self.what(key), to))
+            return otherwise

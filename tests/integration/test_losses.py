@@ -1,0 +1,127 @@
+"""Nothing is lost when the store loses something: what workers wrote is compared with what is there, and the rest is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from siphonwatch.detector.request.request import Request
+
+from tests.integration.damage import Harm
+from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
+from tests.services.kafka import Broker
+from tests.services.process import wait_until
+from tests.services.redis import RedisServer
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return traffic()
+
+
+@pytest.fixture(scope="module")
+def expected(requests: list[Request]) -> Outcome:
+    return replayed(requests)
+
+
+@pytest.fixture
+def live(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> Iterator[Pipeline]:
+    made = Pipeline(broker, redis_server, tmp_path, 2, ("--batch", "100"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    made = RedisServer(tmp_path / "redis")
+    if made.external:
+        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
+    yield made
+    made.stop()
+
+
+def in_parts(live: Pipeline, requests: list[Request], parts: int, harm: Callable[[int], None]) -> None:
+    """Write ``requests`` in parts, and do harm in the middle of each."""
+    records = keyed(requests, "account")
+    for part in range(parts):
+        start, end = part * len(records) // parts, (part + 1) * len(records) // parts
+        live.broker.produce(live.topic, records[start:end])
+        live.has_read((start + end) // 2)
+        harm(part)
+        live.has_read(end)
+
+
+def said(live: Pipeline) -> str:
+    return "\n".join(worker.tail(10_000) for worker in live.workers)
+
+
+def test_redis_falls_back_and_is_back_at_once(
+    broker: Broker, own_redis: RedisServer, tmp_path: Path, requests: list[Request], expected: Outcome
+) -> None:
+    live = Pipeline(broker, own_redis, tmp_path, 2, ("--batch", "100"))
+    for _ in range(2):
+        live.worker()
+
+    def harm(part: int) -> None:
+        own_redis.remember()
+        read = live.read
+        wait_until(lambda: live.read > read, 30, "more to be read")
+        own_redis.fall_back()
+
+    in_parts(live, requests, 4, harm)
+    live.finish(len(requests))
+    same(live.outcome(), expected)
+
+
+@pytest.mark.parametrize("part", ["{TOPIC", "{TOPIC:", "{TOPIC}:"], ids=["everything", "partitions", "judging"])
+def test_a_part_of_the_store_falls_back(live: Pipeline, requests: list[Request], expected: Outcome, part: str) -> None:
+    for _ in range(2):
+        live.worker()
+    harmful, which = Harm(live), part.replace("TOPIC", live.topic)
+
+    def harm(number: int) -> None:
+        harmful.remember(which)
+        live.has_read(min(live.read + 150, (number + 1) * len(requests) // 4))
+        harmful.fall_back(which)
+
+    in_parts(live, requests, 4, harm)
+    live.finish(len(requests))
+    assert "fell_back" in said(live)
+    same(live.outcome(), expected)
+
+
+LOST = {
+    "all": "", "accounts": ":accounts", "panes": ":pane:", "ids": ":ids:", "positions": ":meta", "judge": ":judge",
+    "standings": ":standings", "verdicts": ":verdicts",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_keys_are_evicted(live: Pipeline, requests: list[Request], expected: Outcome, what: str) -> None:
+    for _ in range(2):
+        live.worker()
+    harmful = Harm(live)
+
+    def harm(number: int) -> None:
+        wait_until(lambda: harmful.lose(LOST[what]) > 0 or number == 0, 30, "there to be something to lose")
+
+    in_parts(live, requests, 3, harm)
+    live.finish(len(requests))
+    assert '"event": "the store is not as it was written"' in said(live)
+    same(live.outcome(), expected)
+
+
+@pytest.mark.parametrize("what", ["all", "accounts", "judge", "panes", "standings", "positions"])
+def test_keys_are_lost_while_nobody_works(live: Pipeline, requests: list[Request], expected: Outcome, what: str) -> None:
+    harmful = Harm(live)
+    live.worker()
+
+    def harm(number: int) -> None:
+        live.workers[-1].kill()
+        harmful.lose(LOST[what])
+        live.worker()
+
+    in_parts(live, requests, 3, harm)
+    live.finish(len(requests))
+    same(live.outcome(), expected)
