@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from siphonwatch.streams.sources.base import Polled, Records, SourceOptions
+from siphonwatch.streams.sources.base import Extent, Polled, Records, SourceOptions
 
 
 class TailSource:
@@ -39,6 +39,14 @@ class TailSource:
     def seek(self, partition: int, offset: int | None) -> None:
         """Read on from ``offset``."""
         self._at = offset or 0
+
+    def extent(self, partition: int) -> Extent:
+        """All of the file, which is another one where it has another inode."""
+        return Extent(self.identity(), 0, self._path.stat().st_size)
+
+    def identity(self) -> str:
+        """The file's inode."""
+        return str(self._path.stat().st_ino)
 
     def lag(self, partition: int) -> int | None:
         """Nobody has counted the lines that are left, unless there are none."""

@@ -10,7 +10,7 @@ from siphonwatch.streams.common.config import Config
 @click.command()
 @configured(*STORE)
 def migrate(settings: Config) -> None:
-    """Copy a store of an older layout into this version's layout. Stop the workers first."""
+    """Copy a store of the version before into this version's layout. Stop the workers first."""
     from siphonwatch.streams.common import prior
     from siphonwatch.streams.common.errors import UsageError
     from siphonwatch.streams.stores import configured_store
@@ -24,5 +24,5 @@ def migrate(settings: Config) -> None:
     done = copy(store, prior.load(settings.prior), settings.detection())
     click.echo(
         f"copied {done.accounts:,} accounts, {done.panes} open panes of {done.partitions} partitions and {done.rulings} rulings; "
-        "not taken over of layout 2: which requests were counted lately, and what the population looked like"
+        "not taken over: which requests were counted lately, and what the population looked like"
     )

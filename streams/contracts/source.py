@@ -56,6 +56,12 @@ class SourceContract:
         for partition in whole:
             assert source.lag(partition) in (0, None)
 
+    def test_it_says_what_there_is_to_read(self, source: Source) -> None:
+        for partition, records in read_all(source).items():
+            extent = source.extent(partition)
+            assert extent.begins <= records[0][0] < records[-1][0] < extent.ends
+            assert extent.identity == source.identity()
+
     def test_at_its_end_it_is_silent(self, source: Source) -> None:
         read_all(source)
         for _ in range(3):

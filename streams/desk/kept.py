@@ -85,7 +85,7 @@ class KeptBook(MemoryStore):
         self._verdicts = {one.account_id: one for one in self._read("verdicts.jsonl", msgspec.json.Decoder(Verdict).decode)}
         self._height = snapshot.unpack_context(self._ended, settings).height
         told = self._read("findings.jsonl", lambda line: (finding.decode(line).subject, line))
-        super().judged(self.lead().epoch, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
+        super().judged(self.lead().fence, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
         self.sent(len(told))
         self._trail = self._read("trail.jsonl", bytes)
         given = self._read("rulings.jsonl", msgspec.json.Decoder(Ruling).decode)
@@ -130,7 +130,7 @@ class KeptBook(MemoryStore):
                 gone = {name: None for name in self._lead.verdicts if name not in engine.verdicts}
                 context, everybody = snapshot.pack_context(engine), snapshot.pack_accounts(engine, names)
                 verdicts: dict[str, Verdict | None] = {**engine.verdicts, **gone, **{name: engine.verdicts.get(name) for name in changed}}
-                super().judged(self.lead().epoch, Judging(context, everybody, [], verdicts, [], engine.context.height))
+                super().judged(self.lead().fence, Judging(context, everybody, [], verdicts, [], engine.context.height))
 
     def settle(self) -> None:
         """Wait until what was ruled has been learned."""

@@ -73,34 +73,24 @@ def records(values: list[bytes]) -> Any:
 
 
 def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
-    """Copy what the newest older layout holds of the store's topic.
+    """Copy what the older layout holds of the store's topic.
 
     ``UsageError`` where there is none, or where this layout is in use already.
     """
     client, fresh = store.client, f"{store.prefix}:{LAYOUT}:{{{store.topic}}}:"
     if client.exists(f"{fresh}judge"):
         raise UsageError(f"the store holds layout {LAYOUT} of {store.topic} already: there is nothing to migrate")
-    for layout, field in (("3", "context"), ("2", "memory")):
-        place = _Place(client, store.topic, f"{store.prefix}:{layout}:", f"{store.prefix}:{LAYOUT}:")
-        judge = {name.decode(): value for name, value in client.hgetall(place.old("judge")).items()}
-        if field in judge:
-            break
-    else:
+    place = _Place(client, store.topic, f"{store.prefix}:{OLDER[0]}:", f"{store.prefix}:{LAYOUT}:")
+    judge = {name.decode(): value for name, value in client.hgetall(place.old("judge")).items()}
+    if "memory" not in judge:
         raise UsageError(
-            f"the store holds nothing of layouts {' and '.join(OLDER)} of {store.topic}: older layouts are not read; start afresh and read "
-            "the topic again"
+            f"the store holds nothing of layout {OLDER[0]} of {store.topic}: older layouts are not read; start afresh and read the topic again"
         )
     done = Migrated()
     for key in sorted(client.scan_iter(match=f"{place.base}{{{store.topic}:*}}:meta")):
         done.partitions += 1
-        done.panes += _partition(place, key.decode().removesuffix("meta"), converted=layout == "2")
-    if layout == "3":
-        context = judge["context"]
-        for name in ("accounts", "ranking", "rulings", "placed", "withdrawn"):
-            _copy(client, place.old(name), place.new(name))
-        done.accounts, done.rulings = client.hlen(place.new("accounts")), client.hlen(place.new("rulings"))
-    else:
-        context = _of_layout_2(place, store, prior, settings, judge["memory"], done)
+        done.panes += _partition(place, key.decode().removesuffix("meta"))
+    context = _accounts(place, store, prior, settings, judge["memory"], done)
     for name in ("outbox", "standings", "findings"):
         _copy(client, place.old(name), place.new(name))
     for key in client.scan_iter(match=place.old("verdict:*")):
@@ -138,8 +128,8 @@ class _Place:
         return f"{self.fresh}{{{self.topic}}}:{name}"
 
 
-def _of_layout_2(place: _Place, store: RedisStore, prior: Prior, settings: Settings, memory: bytes, done: Migrated) -> bytes:
-    """Accounts and rulings of layout 2, whose rows, records and rulings were others; the context as it is now."""
+def _accounts(place: _Place, store: RedisStore, prior: Prior, settings: Settings, memory: bytes, done: Migrated) -> bytes:
+    """Copy accounts and rulings; the context as it is now."""
     client = place.client
     engine = Engine(prior, settings, _context(msgspec.msgpack.decode(memory), settings))
     values = client.hgetall(place.old("accounts"))
@@ -161,7 +151,7 @@ def _of_layout_2(place: _Place, store: RedisStore, prior: Prior, settings: Setti
     return snapshot.pack_context(engine)
 
 
-def _partition(place: _Place, old: str, converted: bool) -> int:
+def _partition(place: _Place, old: str) -> int:
     """Copy one partition's progress and its open panes, and note how many rows each has; how many panes those were."""
     client, to = place.client, place.fresh + old.removeprefix(place.base)
     meta = {name.decode(): value for name, value in client.hgetall(f"{old}meta").items()}
@@ -169,17 +159,13 @@ def _partition(place: _Place, old: str, converted: bool) -> int:
     for tick in ticks:
         pane = client.hgetall(f"{old}pane:{tick}")
         if pane:
-            rows = to_bytes(older.rows(list(pane.values()))) if converted else list(pane.values())
+            rows = to_bytes(older.rows(list(pane.values())))
             client.hset(f"{to}pane:{tick}", mapping=dict(zip(pane, rows, strict=True)))
             client.expire(f"{to}pane:{tick}", max(client.ttl(f"{old}pane:{tick}"), 60))
             meta[f"rows:{tick}"] = len(pane)
     position = msgspec.json.decode(meta["position"], type=Position) if "position" in meta else None
     if position is not None:
         meta["watermark"] = position.watermark
-        for tick in range(position.watermark - 8, position.last + 1) if not converted else ():  # a request was its id alone in layout 2
-            _copy(client, f"{old}ids:{tick}", f"{to}ids:{tick}")
-            if length := client.strlen(f"{to}ids:{tick}"):
-                meta[f"ids:{tick}"] = length
     client.hset(f"{to}meta", mapping={**meta, "mark": "migrated"})
     client.expire(f"{to}meta", max(client.ttl(f"{old}meta"), 60))
     return len(ticks)

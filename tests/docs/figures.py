@@ -110,14 +110,14 @@ def sizing() -> str:
     replay, replay_row = _measured("replay on one core, whole command, .jsonl.gz")
     redis, redis_row = _measured("Redis, all keys")
     row = STATE_BYTES + RECORD.itemsize
-    day = 86_400 * 1000 * 8 / 1e9
+    hour = 4 * 900 * 1000 * 8 / 1e6
     return "\n".join(
         [
             "| for each | of | it takes | follows from |",
             "| --- | --- | --- | --- |",
             f"| 1,000 requests/s | a worker | {1000 / live:.3f} of that machine | *{live_row}* |",
             f"| 1,000 requests/s of an old log | a replay, one hour of it | {3600 * 1000 / replay:.0f} s | *{replay_row}* |",
-            f"| 1,000 requests/s | Redis, ids of requests | {day:.2f} GB for each day of `ttl_days` | eight bytes a request |",
+            f"| 1,000 requests/s | Redis, ids of requests | {hour:.0f} MB | eight bytes a request, of four ticks |",
             f"| 1,000,000 accounts | Redis | {redis * 1e6 / 1e9:.2f} GB | *{redis_row}* |",
             f"| 1,000,000 accounts | the judge, rows and records | {row * 1e6 / 1e9:.2f} GB | {row:,} bytes each, in this code |",
         ]

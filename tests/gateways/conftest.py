@@ -64,7 +64,7 @@ class RunningSidecar:
         self.start()
 
     def judge(self, levels: dict[str, Verdict | None]) -> None:
-        self.store.judged(self.store.lead().epoch, Judging(b"", [], [], levels, [], 1.0))
+        self.store.judged(self.store.lead().fence, Judging(b"", [], [], levels, [], 1.0))
 
     def start(self) -> None:
         command = [

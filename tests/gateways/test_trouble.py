@@ -183,7 +183,7 @@ def test_health_follows_the_refreshing(own: RunningSidecar) -> None:
             raise (KeyError, RecursionError, MemoryError, ZeroDivisionError)[Odd.asked % 4]("odd")
 
     store = Odd()
-    store.judged(store.lead().epoch, Judging(b"", [], [], {}, [], 1.0))
+    store.judged(store.lead().fence, Judging(b"", [], [], {}, [], 1.0))
     knowledge = Knowledge(store, 0.001)
     knowledge.start()
     wait_until(lambda: store.asked > 8, 5, "every odd exception to be survived")

@@ -22,20 +22,13 @@ from siphonwatch.streams.stores.redis import RedisStore
 
 from tests.services.redis import RedisServer
 
-
-def kept(layout: int) -> dict[str, Any]:
-    """The keys of a store of an older layout."""
-    keys: dict[str, Any] = json.loads(gzip.decompress(Path(__file__).with_name(f"layout-{layout}.json.gz").read_bytes()))
-    return keys
+KEPT: dict[str, Any] = json.loads(gzip.decompress(Path(__file__).with_name("layout-2.json.gz").read_bytes()))
 
 
-KEPT = kept(2)
-
-
-def restored(server: RedisServer, prefix: str, keys: dict[str, Any] = KEPT) -> None:
+def restored(server: RedisServer, prefix: str) -> None:
     """Write the kept keys under ``prefix``."""
     client, raw = server.client(), base64.b64decode
-    for name, (kind, value) in keys.items():
+    for name, (kind, value) in KEPT.items():
         key = name.replace("siphonwatch:", f"{prefix}:", 1)
         if kind == "string":
             client.set(key, raw(value))
@@ -82,28 +75,6 @@ def test_a_worker_says_what_to_do_and_migrating_takes_everything_over(store: Red
     assert all(ruling.at is not None for ruling in engine.teaching.rulings)
     with pytest.raises(UsageError, match="already"):
         migrate(store, prior.load(), DEFAULT)
-
-
-def test_layout_3_is_taken_over_to_the_byte_with_its_rulings_and_ids(redis_server: RedisServer) -> None:
-    prefix = f"test-{uuid.uuid4().hex[:8]}"
-    restored(redis_server, prefix, kept(3))
-    store = RedisStore(redis_server.url, "requests", prefix)
-    with pytest.raises(UsageError, match="siphonwatch migrate"):
-        store.claim(0)
-    done = migrate(store, prior.load(), DEFAULT)
-    assert (done.accounts, done.partitions, done.panes, done.rulings) == (80, 1, 1, 2)
-    claim = store.claim(0)
-    assert claim.position is not None
-    assert claim.faults == []
-    assert claim.closed == claim.sealed > 0
-    assert len(claim.ids) == 5
-    assert len(claim.panes) == 1
-    lead = store.lead()
-    assert lead.faults == []
-    values = {base64.b64decode(name): base64.b64decode(value) for name, value in kept(3)["siphonwatch:3:{requests}:accounts"][1].items()}
-    assert {name.encode(): value for name, value in zip(lead.accounts, lead.values, strict=True)} == values
-    assert len(lead.verdicts) == 10 == len(store.standings())
-    assert len([ruling for ruling in store.rulings() if ruling.at is not None]) == 2
 
 
 def test_two_versions_back_is_one_clear_line(redis_server: RedisServer) -> None:

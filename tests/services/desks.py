@@ -55,7 +55,7 @@ def fill(store: Store) -> Store:
     made, (_, values, verdicts, found) = engine(), judged()
     made.context.queue = review(made)
     told = [(one.subject, finding.encode(one)) for one in found]
-    store.judged(store.lead().epoch, Judging(snapshot.pack_context(made), values, [], dict(verdicts), told, made.context.height))
+    store.judged(store.lead().fence, Judging(snapshot.pack_context(made), values, [], dict(verdicts), told, made.context.height))
     return store
 
 

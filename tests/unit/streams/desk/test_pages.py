@@ -217,7 +217,7 @@ def test_hostile_names_are_words_and_nothing_else(tmp_path: Path) -> None:
     value = next(value for name, value, _ in values if name == victim)
     verdict = msgspec.structs.replace(verdicts[victim], account_id=bad)
     book = room.book
-    book.judged(book.lead().epoch, Judging(book.context(), [(bad, value, 99.0)], [], {bad: verdict}, [(bad, encode(verdict))], 0.0))
+    book.judged(book.lead().fence, Judging(book.context(), [(bad, value, 99.0)], [], {bad: verdict}, [(bad, encode(verdict))], 0.0))
     room.forget()
     ada = Visitor(app)
     for path in ("/", "/what-if", f"/account?id={quote(bad)}"):

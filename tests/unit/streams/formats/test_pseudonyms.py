@@ -30,7 +30,7 @@ def test_plain_ids_find_what_only_pseudonyms_name() -> None:
     assert not plain & set(engine.accounts.ids)
     store = MemoryStore()
     packed = snapshot.pack_accounts(engine, engine.accounts.ids)
-    store.judged(store.lead().epoch, Judging(snapshot.pack_context(engine), packed, [], dict(engine.verdicts), []))
+    store.judged(store.lead().fence, Judging(snapshot.pack_context(engine), packed, [], dict(engine.verdicts), []))
     wanted = requests[0].account_id
     desk = Desk(store, prior.load(), DEFAULT, KEY)
     assert desk.account(wanted).facts.account_id == pseudonym(wanted, KEY)

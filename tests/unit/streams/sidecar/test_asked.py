@@ -32,7 +32,7 @@ SHIPPED: Prior = prior.load(None)
 def application(account_header: str = "x-account-id", token: str = "") -> SidecarApp:
     store, metrics = MemoryStore(), SidecarMetrics()
     levels = {"slow": verdict("slow", "throttle", 1.0), "bad": verdict("bad", "block", 4.0)}
-    store.judged(store.lead().epoch, Judging(b"", [], [], levels, [], 1.0))
+    store.judged(store.lead().fence, Judging(b"", [], [], levels, [], 1.0))
     knowledge = Knowledge(store, 1.0)
     knowledge.attempt()
     pages = Pages(store, SHIPPED, DEFAULT, "").app()
