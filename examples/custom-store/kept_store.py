@@ -42,22 +42,8 @@ def _keeping(name: str) -> Callable[..., Any]:
     return kept
 
 
-for _name in (
-    "claim",
-    "commit",
-    "seal",
-    "drop",
-    "rewind",
-    "lead",
-    "judged",
-    "sent",
-    "rule",
-    "take_back",
-    "keep",
-    "set_aside",
-    "erase",
-    "add_to_trail",
-):
+STEPS = "claim commit seal drop rewind lead judged sent rule take_back keep set_aside erase add_to_trail"
+for _name in STEPS.split():
     setattr(KeptStore, _name, _keeping(_name))
 
 

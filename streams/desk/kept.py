@@ -85,8 +85,9 @@ class KeptBook(MemoryStore):
         self._verdicts = {one.account_id: one for one in self._read("verdicts.jsonl", msgspec.json.Decoder(Verdict).decode)}
         self._height = snapshot.unpack_context(self._ended, settings).height
         told = self._read("findings.jsonl", lambda line: (finding.decode(line).subject, line))
-        super().judged(self.lead().fence, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
-        self.sent(len(told))
+        lead = self.lead().fence
+        super().judged(lead, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
+        self.sent(lead, len(told))
         self._trail = self._read("trail.jsonl", bytes)
         given = self._read("rulings.jsonl", msgspec.json.Decoder(Ruling).decode)
         for ruling in given:

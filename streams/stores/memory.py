@@ -57,7 +57,7 @@ class MemoryStore:
         self._writes = 0
         self._partitions: dict[int, _Partition] = {}
         self._lead = Lead(Fence(0, ""), None)
-        self._closed, self._read = UNSEALED, list[int]()
+        self._closed, self._read_to = UNSEALED, list[int]()
         self._accounts: dict[str, tuple[bytes, float]] = {}
         self._rulings: dict[str, Ruling] = {}
         self._placed: dict[str, Ruling] = {}
@@ -89,7 +89,7 @@ class MemoryStore:
             mine = self._at(partition)
             mine.fence = Fence(mine.fence.epoch + 1, self._mark())
             panes = [(tick, *_pane(rows)) for tick, rows in sorted(mine.panes.items()) if tick > mine.sealed]
-            judged = self._read[partition] if partition < len(self._read) else 0
+            judged = self._read_to[partition] if partition < len(self._read_to) else 0
             return Claim(replace(mine.fence), mine.position, mine.sealed, panes, dict(mine.ids), self._closed, judged, mine.rewound)
 
     def commit(
@@ -165,7 +165,7 @@ class MemoryStore:
             fence.mark = fence.tried = lead.fence.mark = self._mark()
             if judging.whole:
                 self._accounts, lead.verdicts, self._standings = {}, {}, {}
-            lead.context, self._closed, self._read = judging.context, judging.closed, list(judging.read)
+            lead.context, self._closed, self._read_to = judging.context, judging.closed, list(judging.read)
             self._accounts.update({account: (value, evidence) for account, value, evidence in judging.accounts})
             for account in judging.dropped:
                 self._accounts.pop(account, None)

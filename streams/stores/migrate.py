@@ -84,7 +84,8 @@ def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
     judge = {name.decode(): value for name, value in client.hgetall(place.old("judge")).items()}
     if "memory" not in judge:
         raise UsageError(
-            f"the store holds nothing of layout {OLDER[0]} of {store.topic}: older layouts are not read; start afresh and read the topic again"
+            f"the store holds nothing of layout {OLDER[0]} of {store.topic}: older layouts are not read; start afresh and read "
+            "the topic again"
         )
     done = Migrated()
     for key in sorted(client.scan_iter(match=f"{place.base}{{{store.topic}:*}}:meta")):

@@ -39,7 +39,7 @@ class Pipeline:
         panes.add(batch(requests, [epoch_ms(request.timestamp) for request in requests]))
         self._ticks = panes.seal(panes.last)
         self._store = RedisStore(url, topic, "siphonwatch")
-        self._epoch = self._store.claim(0).epoch
+        self._epoch = self._store.claim(0).fence
         self._judge = Judge(self._store, Sinks(), Metrics(), prior.load(), DEFAULT)
         self._offset = 0
 

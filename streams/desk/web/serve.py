@@ -48,7 +48,7 @@ def open_book(config: Config, replay: Path | None) -> Store:
 
 
 def _live(store: Store, topic: str) -> Origin:
-    positions = enumerate(position for position, _ in store.positions(PARTITIONS))
+    positions = enumerate(position for position, *_ in store.positions(PARTITIONS))
     return Origin("live", topic, [Input(f"{topic}:{number}", position.offset) for number, position in positions if position])
 
 

@@ -27,7 +27,7 @@ def test_the_judging_lets_go_of_it_and_takes_only_what_came_later() -> None:
     panes.add(batch(requests, [epoch_ms(request.timestamp) for request in requests]))
     ticks = panes.seal(panes.last)
     store = MemoryStore()
-    epoch = store.claim(0).epoch
+    epoch = store.claim(0).fence
 
     def arrive(tick: int, accounts: list[str], rows: np.ndarray) -> None:
         position = Position(1, Clock(0), tick + 1, tick)
