@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import RequestBatch, batch
 from siphonwatch.detector.request.request import Request
+from siphonwatch.streams.common import prior
 from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.formats.base import Decoded
+from siphonwatch.streams.replay import outcome
 from siphonwatch.streams.replay.check import Checked, check
+from siphonwatch.streams.replay.run import replay
 from siphonwatch.streams.sources import files
 from siphonwatch.streams.sources.files import Troubles
 
@@ -292,6 +296,17 @@ def test_52_and_53_check_tells_gaps_and_order() -> None:
     assert "the longest 2.6 days" in said("52-weekend-gap.jsonl")
     assert "out of order" in said("53b-newest-first-20-days.jsonl.gz")
     assert "in order" in said("53-sorted-20-days.jsonl.gz")
+
+
+def test_52_to_54_a_replay_counts_all_and_does_not_mind_the_order(tmp_path: Path) -> None:
+    written = []
+    for name in ("53-sorted-20-days.jsonl.gz", "53b-newest-first-20-days.jsonl.gz", "54-day-files", "52-weekend-gap.jsonl"):
+        engine = Engine(prior.load())
+        result = replay([CASES / name], engine, decoder("auto"))
+        outcome.write_accounts(engine, tmp_path / "accounts.csv")
+        written.append((result.folded.records, result.folded.dead.total() + result.strays, (tmp_path / "accounts.csv").read_bytes()))
+    assert written[0] == written[1]
+    assert [(records, lost) for records, lost, _ in written] == [(1200, 0), (1200, 0), (1200, 0), (80, 0)]
 
 
 @pytest.mark.parametrize(
