@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,14 +46,23 @@ def records(folder: Path) -> tuple[Path, str]:
     return path, "simulated traffic (the arena is absent)"
 
 
-def replay_rate(path: Path, count: int, cores: set[int]) -> tuple[float, float]:
-    """(requests a second of the whole command, peak MiB) of `siphonwatch replay` on ``cores``."""
-    command = [sys.executable, "-m", "siphonwatch.streams", "replay", str(path), "--top", "0"]
+@dataclass(frozen=True)
+class Ran:
+    """One command, run to its end."""
+
+    seconds: float
+    processor: float  # seconds of it, all processes
+    peak: float  # MiB of the largest process
+
+
+def ran(cores: set[int], *words: str | Path) -> Ran:
+    """Run `siphonwatch` with ``words`` on ``cores``."""
+    command = [sys.executable, "-m", "siphonwatch.streams", *map(str, words)]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
-    return count / (time.perf_counter() - started), usage.ru_maxrss / 1024
+    return Ran(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def plain_polling(broker: Broker, topic: str, count: int) -> float:
@@ -164,9 +174,10 @@ def main() -> None:
     packed = folder / "log.jsonl.zst"
     packed.write_bytes(zstandard.ZstdCompressor(level=6).compress(b"\n".join(values)))
     one, all_cores = {min(os.sched_getaffinity(0))}, os.sched_getaffinity(0)
-    gz_rate, gz_peak = replay_rate(path, count, one)
-    zst_rate, _ = replay_rate(packed, count, one)
-    both_rate, _ = replay_rate(path, count, all_cores)
+    kept, millions = folder / "kept", count / 1e6
+    gz, zst = ran(one, "replay", path, "--top", "0", "--keep", kept), ran(one, "replay", packed, "--top", "0")
+    backtest = ran(one, "backtest", kept, "--set", "flag_odds=2", "--top", "0")
+    alone, both = ran(all_cores, "replay", path, "--top", "0"), ran(all_cores, "replay", path, "--top", "0", "--workers", "2")
     broker, redis = Broker(folder / "kafka"), RedisServer(folder / "redis", fsync="everysec")
     try:
         broker.create("requests", 1)
@@ -175,7 +186,9 @@ def main() -> None:
         before = redis.client().info("memory")["used_memory"]
         live = Live(broker, redis, folder, "requests")
         rate = live_rate(live, count)
-        wait_until(live.judged, 120, "the last tick to be judged")
+        wait_until(live.judged, 300, "the last tick to be judged")
+        spent, redis_cpu = psutil.Process(live.worker.process.pid).cpu_times(), redis.client().info("cpu")
+        worker_spent, redis_spent = spent.user + spent.system, redis_cpu["used_cpu_user"] + redis_cpu["used_cpu_sys"]
         peak = psutil.Process(live.worker.process.pid).memory_info().rss / 2**20
         accounts = len(live.store.lead().accounts)
         used = (redis.client().info("memory")["used_memory"] - before) / accounts
@@ -193,15 +206,19 @@ def main() -> None:
     middle, slowest = np.percentile(milliseconds, [50, 99])
     lines = [
         f"| log | {what}: {count:,} records of {size:,.0f} bytes |",
-        f"| replay on one core, whole command, .jsonl.gz | {gz_rate:,.0f} requests/s (aim 50,000) |",
-        f"| replay on one core, whole command, .jsonl.zst | {zst_rate:,.0f} requests/s |",
-        f"| replay on all cores, whole command, .jsonl.gz | {both_rate:,.0f} requests/s |",
+        f"| replay on one core, whole command, .jsonl.gz | {count / gz.seconds:,.0f} requests/s (aim 50,000) |",
+        f"| replay on one core, whole command, .jsonl.zst | {count / zst.seconds:,.0f} requests/s |",
+        f"| replay on one core / plain polling | {count / gz.seconds / plain:.2f} (aim 0.45) |",
+        f"| replay with two processes / with one, on two cores | {alone.seconds / both.seconds:.2f} (aim 1.8) |",
+        f"| backtest of the kept panes / replay of the log, on one core | {backtest.seconds / gz.seconds:.2f} |",
+        "| processor, for a million requests: replay; live worker that judges; Redis | "
+        f"{gz.processor / millions:,.0f} s; {worker_spent / millions:,.0f} s; {redis_spent / millions:,.0f} s |",
         f"| live, one worker, real Kafka and Redis (append-only file, synced each second) | {rate:,.0f} requests/s |",
         f"| plain kafka-python polling of the same topic | {plain:,.0f} records/s |",
-        f"| live / plain polling | {rate / plain:.2f} (aim 0.45) |",
+        f"| live / plain polling | {rate / plain:.2f} (aim 0.33) |",
         f"| produce to verdict at half that rate, {len(milliseconds)} verdicts | p50 {middle:,.0f} ms, p99 {slowest:,.0f} ms (aim 500) |",
         f"| Redis, all keys, for each account | {used:,.0f} bytes ({accounts:,} accounts) |",
-        f"| peak memory of a replay; of the live worker at the end | {gz_peak:,.0f} MiB; {peak:,.0f} MiB |",
+        f"| peak memory of a replay; of the live worker at the end | {gz.peak:,.0f} MiB; {peak:,.0f} MiB |",
     ]  # fmt: skip
     table = "\n".join(["| what | figure |", "| --- | --- |", *lines])
     print(table)
