@@ -21,7 +21,12 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 
 .cache/peers/.made: $(VENV)/.made tests/services/peers.txt pyproject.toml
 	$(PYTHON) -m venv .cache/peers
-	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable '.[litellm,ray]'
+	.cache/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/services/peers.txt --editable '.[litellm]'
+	@touch $@
+
+.cache/ray/.made: $(VENV)/.made pyproject.toml
+	$(PYTHON) -m venv .cache/ray
+	.cache/ray/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
 	@touch $@
 
 .cache/grafana/.made: tests/services/install.sh
@@ -32,7 +37,7 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 demo: $(VENV)/.demo
 	@$(BIN)/siphonwatch demo
 
-services: .cache/peers/.made .cache/grafana/.made
+services: .cache/peers/.made .cache/ray/.made .cache/grafana/.made
 	bash tests/services/install.sh
 
 lint: $(VENV)/.test

@@ -25,7 +25,7 @@ from siphonwatch.streams.stores import snapshot
 
 from tests.integration.harness import Outcome, _record, replayed, same
 
-PEERS = Path(__file__).parents[2] / ".cache" / "peers" / "bin" / "python"
+RAY = Path(__file__).parents[2] / ".cache" / "ray" / "bin" / "python"
 WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=23, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
 
 
@@ -128,7 +128,7 @@ def test_processes_and_a_cluster_find_the_same(
              "--dead-letters", tmp_path / "dead.jsonl", "--workers", "3"]  # fmt: skip
     if engine == "ray":
         words += ["--engine", "ray"]
-    python = {"processes": sys.executable, "ray": PEERS}[engine]  # Ray's own: packages of the tests replace modules that it needs
+    python = {"processes": sys.executable, "ray": RAY}[engine]  # Ray's own: the tests' packages replace modules of its
     done = subprocess.run([python, "-m", "siphonwatch.streams", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "accounts.csv").read_bytes() == (kept / "accounts.csv").read_bytes()
