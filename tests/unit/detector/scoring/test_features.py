@@ -207,5 +207,6 @@ def test_a_model_is_released_only_when_it_comes_after_the_logs_beginning() -> No
     requests.sort(key=lambda each: each.timestamp)
     engine = Engine(prior.load())
     engine.process(columns(requests))
+    engine.finish()
     hashed = int(hash_strings(["new"])[0] >> np.uint64(32))
     assert engine.context.released == [hashed]
