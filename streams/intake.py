@@ -38,11 +38,13 @@ class Taken:
 class Intake:
     """Reads with one decoder, and remembers which fields the log holds at all (said after ``enough`` requests).
 
+    ``key`` is what addresses and the like are hashed with; see :mod:`siphonwatch.streams.common.hashkey`.
     ``ahead_ms`` is how far a request may stand ahead of the time at which the log took its record, where the log says that.
     """
 
-    def __init__(self, decoder: Decoder, ahead_ms: int = DAY_MS, enough: int = ENOUGH) -> None:
+    def __init__(self, decoder: Decoder, ahead_ms: int = DAY_MS, enough: int = ENOUGH, key: bytes = b"") -> None:
         self._decoder, self._ahead = decoder, ahead_ms
+        self.key = key
         self.coverage = Coverage(enough)
         self.unread: Unread = Counter()  # fields lost so far of requests that were counted
 
@@ -51,7 +53,7 @@ class Intake:
         decoded = self._decoder.decode(records)
         if logged is not None:
             decoded.refuse_ahead(logged, self._ahead)
-        columns = batch(decoded.requests, decoded.times)
+        columns = batch(decoded.requests, decoded.times, self.key)
         self.coverage.look(columns)
         self.unread.update(decoded.unread)
         return decoded, columns

@@ -14,12 +14,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import astuple
+from siphash24 import siphash24
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
 from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
 from siphonwatch.detector.request.times import in_seconds
 
 Array = npt.NDArray[Any]
 
+_NONE = bytes(8)  # a hash of nothing
 NO_HASH = 0  # the hash of a field that the record does not carry
 _NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
 
@@ -122,12 +124,15 @@ def _turns(request: Request) -> tuple[str, str, str | None, str | None, str | No
     return question, "\n".join(others), system, earlier, answer, follow_up, tool, image
 
 
-def _hash_uniques(uniques: Array) -> Array:
-    """64-bit hashes (SipHash with a fixed key, by pandas) and one 0 after them, which is what code -1 points at."""
+def _hash_uniques(uniques: Array, key: bytes = b"") -> Array:
+    """64-bit hashes (SipHash with ``key``, or with a fixed one by pandas) and one 0 after them, which is what code -1 points at."""
     import pandas as pd
 
     hashes = np.full(len(uniques) + 1, NO_HASH, dtype=np.uint64)
-    if len(uniques):
+    if key:
+        hashed = (siphash24(text.encode(errors="surrogatepass"), key=key).digest() if text else _NONE for text in uniques)
+        hashes[:-1] = np.frombuffer(b"".join(hashed), dtype="<u8")
+    elif len(uniques):
         hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
         hashes[:-1][uniques == ""] = NO_HASH
     return hashes
@@ -142,10 +147,10 @@ def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
     return codes, uniques.astype(object)
 
 
-def hash_strings(values: Sequence[str | None]) -> Array:
-    """A 64-bit hash of each string; 0 for ``None`` and for ''."""
+def hash_strings(values: Sequence[str | None], key: bytes = b"") -> Array:
+    """A 64-bit hash of each string; 0 for ``None`` and for ''. Who does not have the ``key`` (16 bytes) cannot tell what was hashed."""
     codes, uniques = _codes(values)
-    found: Array = _hash_uniques(uniques)[codes]
+    found: Array = _hash_uniques(uniques, key)[codes]
     return found
 
 
@@ -154,12 +159,12 @@ def _block(address: str) -> str:
     return ":".join(address.split(":")[:3]) if ":" in address else address.rpartition(".")[0]
 
 
-def _hash_addresses(values: Sequence[str | None]) -> tuple[Array, Array]:
+def _hash_addresses(values: Sequence[str | None], key: bytes) -> tuple[Array, Array]:
     """Hashes of addresses and of the networks they belong to."""
     codes, uniques = _codes(values)
     blocks = np.empty(len(uniques), dtype=object)
     blocks[:] = [_block(address) for address in uniques]
-    return _hash_uniques(uniques)[codes], _hash_uniques(blocks)[codes]
+    return _hash_uniques(uniques, key)[codes], _hash_uniques(blocks, key)[codes]
 
 
 def _seconds(values: Sequence[float | str | None]) -> Array:
@@ -218,8 +223,13 @@ def _equal(values: Sequence[str | None], wanted: str) -> Array:
     return np.fromiter([value == wanted for value in values], dtype=bool, count=len(values))
 
 
-def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
-    """Columns for ``requests``, whose event times in milliseconds are ``times``."""
+def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -> RequestBatch:
+    """Columns for ``requests``, whose event times in milliseconds are ``times``.
+
+    Addresses, agents and payment fingerprints are few enough to be tried one by one: with a ``key`` (16 bytes, a deployment's secret) their
+    hashes say nothing to whoever does not have it. All batches that are judged together need the same one; verdicts rest on which
+    hashes are equal, so on no key in particular.
+    """
     of = _columns(list(requests), Request)
     asked = _columns([parameters or _EMPTY for parameters in of["parameters"]], Parameters)
     used = _columns([usage or _NO_USAGE for usage in of["usage"]], Usage)
@@ -233,7 +243,7 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
     logprobs = _true(asked["logprobs"]) | _true(asked["top_logprobs"])
     seeded = np.fromiter([seed is not None for seed in asked["seed"]], dtype=bool, count=len(requests))
     forced, tools = _given(asked["response_format"]), _given(asked["tools"])
-    address, block = _hash_addresses(of["source_ip"])
+    address, block = _hash_addresses(of["source_ip"], key)
     return RequestBatch(
         accounts=accounts,
         request=_identities(of["request_id"], of["account_id"], times),
@@ -260,8 +270,8 @@ def batch(requests: Sequence[Request], times: Sequence[int]) -> RequestBatch:
         system=hash_strings(system),
         address=address,
         block=block,
-        agent=hash_strings(of["user_agent"]),
-        payment=hash_strings(of["payment_fingerprint"]),
+        agent=hash_strings(of["user_agent"], key),
+        payment=hash_strings(of["payment_fingerprint"], key),
         habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
         question=hash_strings(question),
         question_before=hash_strings(earlier),

@@ -23,6 +23,7 @@ COUNTERS = (
 )  # fmt: skip
 _MAPS = {"prompts": 1024, "prompts_sampled": 256, "openings": 256, "endings": 256, "scaffolds": 256, "habits": 64, "models": 32}
 _SAMPLES = {"address": 4, "block": 2, "payment": 2, "agent": 2, "habit": 3, "opening": 4, "ending": 3, "system": 2}
+_PUBLIC = {f"sample_{name}" for name in ("address", "block", "payment", "agent")}  # hashed with a key that everybody knows: not taken over
 _SLOT = np.dtype(
     [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (48,)), ("hours", "u1", (168,))]
     + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in _MAPS.items()]
@@ -53,7 +54,7 @@ def rows(values: list[bytes]) -> Array:
         if name in COUNTER:
             now["counters"][:, :, COUNTER[name]] = was["counters"][:, :, position]
     for name in GENERATION_ROW.names or ():
-        if name == "counters" or name not in (_SLOT.names or ()):
+        if name in _PUBLIC or name == "counters" or name not in (_SLOT.names or ()):
             continue
         wide, narrow = _SLOT[name].shape[-1:] or (1,), GENERATION_ROW[name].shape[-1:] or (1,)
         if wide == narrow:

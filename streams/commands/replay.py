@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
-from siphonwatch.streams.commands.options import configured
+from siphonwatch.streams.commands.options import STORE, configured
 from siphonwatch.streams.common.config import Config
 
 if TYPE_CHECKING:
+    from siphonwatch.streams.common.hashkey import HashKey
     from siphonwatch.streams.replay.spread import Folding
 
 CUT = 3  # status where a file was not read to its end
@@ -32,11 +33,12 @@ PATH = click.Path(path_type=Path)
 @click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="processes, or tasks on Ray, that read the log")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="where they run (ray: an extra)")
 @click.option("--address", default="", help="of a Ray cluster, as `ray.init` takes it; without it Ray begins one here")
+@click.option("--as-live", is_flag=True, help="hash addresses as the live store (--store) does: its verdicts, to the byte")
 @click.option("--top", type=click.IntRange(min=0), default=15, show_default=True, help="rows of the closing table")
-@configured("format", "mapping", "account_fields", "tick_seconds", "prior", "shadow_prior")
+@configured(*STORE, "format", "mapping", "account_fields", "tick_seconds", "prior", "shadow_prior")
 def replay(
     settings: Config, paths: tuple[str, ...], accounts: Path | None, findings: Path | None, queue: Path | None, rulings: Path | None,
-    dead_letters: Path | None, keep: Path | None, workers: int, engine: str, address: str, top: int,
+    dead_letters: Path | None, keep: Path | None, workers: int, engine: str, address: str, as_live: bool, top: int,
 ) -> None:  # fmt: skip
     """Run old logs through the same detector: log files, folders of them, or (with the extra ``remote``) addresses in a bucket.
 
@@ -60,7 +62,10 @@ def replay(
     with ExitStack() as stack:
         folder = panes_kept.begin(keep) if keep else Path(stack.enter_context(TemporaryDirectory(prefix="siphonwatch-")))
         on_progress, on_judged = stack.enter_context(tables.progress(sum(path.stat().st_size for path in found)))
-        folded = fold_log(found, _folding(settings, engine, address, workers), workers, folder, dead_letters is not None, on_progress)
+        keying, keyed = _keyed(settings, as_live)
+        alone = not (keep or as_live or settings.privacy_hash_key.get_secret_value())
+        key = b"" if alone else keying.key  # alone nothing of them outlives this process, and the same records give the same bytes
+        folded = fold_log(found, _folding(settings, engine, address, workers, key), workers, folder, dead_letters is not None, on_progress)
         folded.troubles[:0] = troubles
         if dead_letters:
             _together(sorted(folder.glob("*.letters")), dead_letters)
@@ -75,15 +80,33 @@ def replay(
         from siphonwatch.streams.desk import kept
 
         panes_kept.keep(folder, folded, made.settings)
-        kept.keep(keep, made, result.findings, found, ["siphonwatch", *sys.argv[1:]])
-    tables.replayed(result, top)
+        kept.keep(keep, made, result.findings, found, ["siphonwatch", *sys.argv[1:]], keying.kept)
+    tables.replayed(result, top, "" if alone else keyed)
     if shadow is not None:
         tables.shadowed(difference(made, shadow))
     if any(trouble.lost for trouble in folded.troubles):
         raise SystemExit(CUT)
 
 
-def _folding(settings: Config, engine: str, address: str, workers: int) -> Folding:
+def _keyed(settings: Config, as_live: bool) -> tuple[HashKey, str]:
+    """What addresses and the like are hashed with, and whose it is in words."""
+    from siphonwatch.streams.common.hashkey import HashKey
+    from siphonwatch.streams.stores import configured_store
+
+    given = settings.privacy_hash_key.get_secret_value()
+    made = HashKey(given)
+    if as_live:
+        store = configured_store(settings, settings.decision_topic)
+        try:
+            made.agreed(store)
+        finally:
+            store.close()
+        return made, "the live store's key"
+    own = "a key of this replay's own; --as-live or privacy_hash_key takes the deployment's"
+    return made, "privacy_hash_key" if given else own
+
+
+def _folding(settings: Config, engine: str, address: str, workers: int, key: bytes) -> Folding:
     """Where the log is folded."""
     from siphonwatch.streams.formats import maker
 
@@ -91,14 +114,14 @@ def _folding(settings: Config, engine: str, address: str, workers: int) -> Foldi
     if engine == "ray":
         from siphonwatch.streams.replay.on_ray import Ray
 
-        return Ray(make, detection, address)
+        return Ray(make, detection, address, key)
     if workers > 1:
         from siphonwatch.streams.replay.processes import Processes
 
-        return Processes(make, detection, workers)
+        return Processes(make, detection, workers, key)
     from siphonwatch.streams.replay.spread import Here
 
-    return Here(make(), detection)
+    return Here(make(), detection, key)
 
 
 def _together(parts: list[Path], whole: Path) -> None:

@@ -68,7 +68,7 @@ def progress(total: int) -> Iterator[tuple[OnProgress, OnJudged]]:
         yield on_progress, on_judged
 
 
-def replayed(result: Replayed, count: int) -> None:
+def replayed(result: Replayed, count: int, keyed: str = "") -> None:
     """The closing table of a replay."""
     engine, folded = result.engine, result.folded
     _accounts_table(engine, count)
@@ -80,6 +80,8 @@ def replayed(result: Replayed, count: int) -> None:
     )
     for one in engine.context.campaigns:
         console.print(f"  {one.name}: {len(one.members)} accounts, {one.tokens_out:,} tokens, tied by {tie_words(one.ties)}")
+    if keyed:
+        console.print(f"addresses, payments and agents are hashed with {keyed}")
     if folded.duplicates:
         console.print(f"{folded.duplicates:,} second deliveries were not counted again")
     if result.strays:

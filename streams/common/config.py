@@ -41,6 +41,10 @@ class Config(BaseSettings):
     mapping: Path | None = Field(None, description="TOML file that says where any other JSON log holds what")
     account_fields: str = Field("", description="keys of custom metadata that name the account, comma separated, before the usual ones")
     privacy_account_key: SecretStr = Field(SecretStr(""), description="secret that account ids are hashed with at the door; empty for none")
+    privacy_hash_key: SecretStr = Field(
+        SecretStr(""),
+        description="secret that addresses, payment fingerprints and agents are hashed with; empty: the store makes one and keeps it",
+    )
     prior: Path | None = Field(None, description="prior made by `siphonwatch train`; the shipped one where none is named")
     shadow_prior: Path | None = Field(None, description="second prior that judges beside the first; where they differ is told")
     group: str = Field("siphonwatch", description="Kafka consumer group; its members share the partitions")

@@ -232,6 +232,12 @@ class StoreContract:
         assert store.trail() == [b"first", b"second"]
         assert (store.trail(-1), store.trail(1), store.trail(2)) == ([b"second"], [b"second"], [])
 
+    def test_the_first_secret_is_kept_for_all(self, store: Store) -> None:
+        first, second = bytes(range(32)), bytes(32)
+        assert store.secret(first) == first
+        assert store.secret(second) == first
+        assert store.secret(first) == first
+
     def test_it_answers_and_says_how_much_it_holds(self, store: Store) -> None:
         store.ping()
         assert store.used_bytes() >= 0

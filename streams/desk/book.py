@@ -49,4 +49,5 @@ class Book(Protocol):
     def erase(self, account: str) -> Erased: ...  # noqa: D102
     def trail(self, start: int = 0) -> list[bytes]: ...  # noqa: D102
     def add_to_trail(self, line: bytes, length: int) -> bool: ...  # noqa: D102
+    def secret(self, proposed: bytes) -> bytes: ...  # noqa: D102
     def used_bytes(self) -> int: ...  # noqa: D102

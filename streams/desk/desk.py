@@ -22,6 +22,7 @@ from siphonwatch.detector.verdicts.account import Reason, Verdict, number, reaso
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.detector.verdicts.limit_habits import own_reasons
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.hashkey import HashKey
 from siphonwatch.streams.common.reference import find, reference
 from siphonwatch.streams.desk import audit
 from siphonwatch.streams.desk.book import Book
@@ -58,8 +59,8 @@ class AccountReport:
 class Desk:
     """A book as a person sees it. What is written are rulings and the audit log, and what is erased."""
 
-    def __init__(self, store: Book, prior: Prior, settings: Settings, account_key: str = "") -> None:
-        self.book, self._key = store, account_key
+    def __init__(self, store: Book, prior: Prior, settings: Settings, account_key: str = "", hash_key: str = "") -> None:
+        self.book, self._key, self._hash_key = store, account_key, hash_key
         stored = store.context()
         self.context = snapshot.unpack_context(stored, settings) if stored else Context(height=settings.flag_odds)
         self.engine = Engine(prior, settings, self.context)
@@ -72,6 +73,11 @@ class Desk:
     def named(self, account: str) -> str:
         """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
         return pseudonym(account, self._key) if self._key and not account.startswith(PSEUDONYM) else account
+
+    @property
+    def hash_key(self) -> bytes:
+        """What the book's addresses are hashed with; ``UsageError`` where the setting is not the one that they were."""
+        return HashKey(self._hash_key).agreed(self.book)
 
     def reference(self, account: str) -> str:
         """The number that refusals of an account, as it is stored, carry."""

@@ -1,8 +1,8 @@
 """A finished replay in a folder, as the desk reads it: ``DIR/desk/``.
 
 ``accounts.msgpack`` holds states and records, ``context.msgpack`` what the judging knew beside them, ``findings.jsonl`` and
-``verdicts.jsonl`` what it said, ``origin.json`` what it was made from; ``rulings.jsonl`` and ``trail.jsonl`` what people did since. No log
-record and no prompt is among them.
+``verdicts.jsonl`` what it said, ``secret`` what addresses were hashed with, ``origin.json`` what it was made from; ``rulings.jsonl`` and
+``trail.jsonl`` what people did since. No log record and no prompt is among them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from siphonwatch.streams.stores.base import Judging
 from siphonwatch.streams.stores.erasing import Erased
 from siphonwatch.streams.stores.memory import MemoryStore
 
-FOLDER = "desk"
+FOLDER, SECRET = "desk", "secret"
 T = TypeVar("T")
 
 
-def keep(folder: Path, engine: Engine, findings: list[Finding], inputs: Iterable[Path], command: list[str]) -> None:
-    """Write what a replay found into ``folder``/desk."""
+def keep(
+    folder: Path, engine: Engine, findings: list[Finding], inputs: Iterable[Path], command: list[str], secret: bytes = b""
+) -> None:  # fmt: skip
+    """Write what a replay found into ``folder``/desk; ``secret`` is what :class:`HashKey` would leave in a store."""
     to = folder / FOLDER
     to.mkdir(parents=True, exist_ok=True)
     engine.context.queue = review(engine)
@@ -46,6 +48,9 @@ def keep(folder: Path, engine: Engine, findings: list[Finding], inputs: Iterable
     _lines(to / "findings.jsonl", map(finding.encode, findings))
     _lines(to / "verdicts.jsonl", map(msgspec.json.encode, engine.verdicts.values()))
     _lines(to / "rulings.jsonl", map(msgspec.json.encode, engine.teaching.rulings))
+    (to / SECRET).unlink(missing_ok=True)
+    (to / SECRET).touch(0o600)
+    (to / SECRET).write_bytes(secret)
     read = [Input(str(path), path.stat().st_size, _sha256(path)) for path in inputs if path.is_file()]
     made = Origin("replay", "", read, command, program_version())
     (to / "origin.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1))
@@ -88,6 +93,7 @@ class KeptBook(MemoryStore):
         lead = self.lead().fence
         super().judged(lead, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
         self.sent(lead, len(told))
+        self._secret = (self._folder / SECRET).read_bytes() if (self._folder / SECRET).is_file() else b""
         self._trail = self._read("trail.jsonl", bytes)
         given = self._read("rulings.jsonl", msgspec.json.Decoder(Ruling).decode)
         for ruling in given:

@@ -67,13 +67,14 @@ class Folded:
 
 def fold(
     share: Share, decoder: Decoder, settings: Settings, folder: Path, counted: Mapping[int, npt.NDArray[Any]] | None = None,
-    letters: bool = False, on_progress: Callable[[int, int], None] = lambda _records, _bytes: None,
+    letters: bool = False, on_progress: Callable[[int, int], None] = lambda _records, _bytes: None, key: bytes = b"",
 ) -> Folded:  # fmt: skip
     """Fold a share into panes in a file of ``folder``, and its dead letters into another where they are wanted.
 
-    ``counted`` are requests, by tick, that other shares count. ``on_progress`` hears of the records and bytes that were just read.
+    ``key`` is what addresses and the like are hashed with. ``counted`` are requests, by tick, that other shares count. ``on_progress``
+    hears of the records and bytes that were just read.
     """
-    gathered, intake, result = Gather(settings, counted), Intake(decoder, settings.ahead_ms), Folded()
+    gathered, intake, result = Gather(settings, counted), Intake(decoder, settings.ahead_ms, key=key), Folded()
     collecting = gc.isenabled()
     gc.disable()  # records live as long as their batch: the collector would walk over them again and again for nothing
     with ExitStack() as stack:

@@ -22,15 +22,15 @@ def _begin(progress: Any) -> None:
     _progress = progress
 
 
-def _in_process(share: Share, make: MakeDecoder, settings: Settings, folder: Path, counted: Ids, letters: bool) -> Folded:
-    return fold(share, make(), settings, folder, counted, letters, lambda *read: _progress.put(read))
+def _in_process(share: Share, make: MakeDecoder, settings: Settings, folder: Path, counted: Ids, letters: bool, key: bytes) -> Folded:
+    return fold(share, make(), settings, folder, counted, letters, lambda *read: _progress.put(read), key)
 
 
 class Processes:
     """In processes of this machine."""
 
-    def __init__(self, make: MakeDecoder, settings: Settings, workers: int) -> None:
-        self._make, self._settings, self._workers = make, settings, workers
+    def __init__(self, make: MakeDecoder, settings: Settings, workers: int, key: bytes = b"") -> None:
+        self._make, self._settings, self._workers, self._key = make, settings, workers, key
 
     def run(self, shares: Sequence[tuple[Share, Ids]], folder: Path, letters: bool, on_progress: OnProgress) -> list[Folded]:
         """See the protocol."""
@@ -39,7 +39,8 @@ class Processes:
         context = get_context("spawn")  # libraries that have begun threads do not survive a fork
         told = context.Queue()
         with ProcessPoolExecutor(self._workers, context, _begin, (told,)) as pool:
-            waiting = [pool.submit(_in_process, share, self._make, self._settings, folder, counted, letters) for share, counted in shares]
+            given = (self._make, self._settings, folder)
+            waiting = [pool.submit(_in_process, share, *given, counted, letters, self._key) for share, counted in shares]
             left = set(waiting)
             while left:
                 _, left = wait(left, 0.2, FIRST_COMPLETED)

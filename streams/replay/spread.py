@@ -69,9 +69,9 @@ def _counted_before(folded: Sequence[Folded]) -> list[Ids]:
 class Here:
     """In this process, one share after the other."""
 
-    def __init__(self, decoder: Decoder, settings: Settings) -> None:
-        self._decoder, self._settings = decoder, settings
+    def __init__(self, decoder: Decoder, settings: Settings, key: bytes = b"") -> None:
+        self._decoder, self._settings, self._key = decoder, settings, key
 
     def run(self, shares: Sequence[tuple[Share, Ids]], folder: Path, letters: bool, on_progress: OnProgress) -> list[Folded]:
         """See the protocol."""
-        return [fold(share, self._decoder, self._settings, folder, counted, letters, on_progress) for share, counted in shares]
+        return [fold(share, self._decoder, self._settings, folder, counted, letters, on_progress, self._key) for share, counted in shares]

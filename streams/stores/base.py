@@ -303,6 +303,10 @@ class Store(Protocol):
         """Move the context, or an ``account``, out of the way, as its value does not decode."""
         ...
 
+    def secret(self, proposed: bytes) -> bytes:
+        """The secret that this topic's store keeps, without an end: ``proposed`` where it has none yet. All who ask get the same."""
+        ...
+
     def used_bytes(self) -> int:
         """Memory the store uses."""
         ...

@@ -64,6 +64,7 @@ class MemoryStore:
         self._withdrawn: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._standings_version = 0
+        self._secret = b""
         self._buckets: dict[tuple[str, str], float] = {}
         self._erased: dict[str, float] = {}
         self._trail: list[bytes] = []
@@ -307,6 +308,12 @@ class MemoryStore:
                 self._lead.context = None
             self._accounts.pop(account, None)
             return Fault("unreadable", what, account)
+
+    def secret(self, proposed: bytes) -> bytes:
+        """See the protocol."""
+        with self._lock:
+            self._secret = self._secret or proposed
+            return self._secret
 
     def used_bytes(self) -> int:
         """See the protocol."""

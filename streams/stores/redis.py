@@ -10,6 +10,7 @@ Keys, all under ``<prefix>:4`` (4 is the layout's version) and all with an expir
 - ``{<topic>}:erased``: hashes of the names of accounts that were erased lately;
 - ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
   findings, and what throttled accounts have left;
+- ``{<topic>}:secret``: what addresses and the like are hashed with; it does not expire;
 - ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read;
 - ``…:aside:<name>``: what could not be read, for somebody to look at.
 """
@@ -210,6 +211,12 @@ class RedisStore:
     def add_to_trail(self, line: bytes, length: int) -> bool:
         """See the protocol."""
         return bool(self._server.run([self._key("trail")], scripts.Trail(length, line)) != scripts.MOVED)
+
+    def secret(self, proposed: bytes) -> bytes:
+        """See the protocol."""
+        key = self._key("secret")
+        ask(lambda: self._redis.set(key, proposed, nx=True))
+        return cast(bytes | None, ask(lambda: self._redis.get(key))) or proposed
 
     def used_bytes(self) -> int:
         """See the protocol."""

@@ -7,6 +7,7 @@ import gc
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.hashkey import HashKey
 from siphonwatch.streams.common.http import HttpServer, application
 from siphonwatch.streams.common.signals import stop_on_signals
 from siphonwatch.streams.formats import configured_decoder
@@ -48,6 +49,7 @@ def assemble(config: Config, source: Source, store: Store, to: Sinks, metrics: M
         config.detection(),
         config.idle_seconds,
         shadow=prior.load(config.shadow_prior) if config.shadow_prior else None,
+        hash_key=HashKey(config.privacy_hash_key.get_secret_value()),
     )
 
 

@@ -21,6 +21,7 @@ from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.sketch.panes import Added, Panes
 from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable
+from siphonwatch.streams.common.hashkey import HashKey
 from siphonwatch.streams.formats import Decoder
 from siphonwatch.streams.intake import Intake
 from siphonwatch.streams.sinks import Sinks
@@ -79,6 +80,7 @@ class Worker:
     def __init__(
         self, source: Source, store: Store, decoder: Decoder, sinks: Sinks, metrics: Metrics, prior: Prior,
         settings: Settings, idle_after: float = 2.0, now: Callable[[], float] = time.time, shadow: Prior | None = None,
+        hash_key: HashKey | None = None,
     ) -> None:  # fmt: skip
         self._source, self._store, self._sinks = source, store, sinks
         self._metrics, self._prior, self._settings = metrics, prior, settings
@@ -87,6 +89,7 @@ class Worker:
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
         self.health = Health()
+        self._hash_key = hash_key or HashKey()
         self._intake = Intake(decoder, settings.ahead_ms)
         self._stopping = False
         self._pause = FIRST_PAUSE
@@ -148,6 +151,7 @@ class Worker:
         return bool(polled.records) or judged > 0
 
     def _claim(self, partition: int) -> None:
+        self._intake.key = self._hash_key.agreed(self._store)
         claim = self._store.claim(partition)
         report(self._metrics, claim.faults)
         position, extent, faults = claim.position, self._source.extent(partition), list[Fault]()

@@ -14,6 +14,7 @@ from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.config import Config
+from siphonwatch.streams.common.hashkey import derived
 from siphonwatch.streams.desk import kept
 from siphonwatch.streams.desk.web.serve import assemble, room
 from siphonwatch.streams.stores import snapshot
@@ -21,6 +22,7 @@ from siphonwatch.streams.stores.base import Judging, Store
 from starlette.testclient import TestClient
 
 WORLD = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
+SECRET = bytes(range(32))  # what addresses are hashed with
 TOKENS = "ann:admin:ann-has-a-long-token,ada:analyst:ada-has-a-long-token,vic:viewer:vic-has-a-long-token"
 
 
@@ -29,7 +31,7 @@ def judged() -> tuple[bytes, list[tuple[str, bytes, float]], dict, list[Finding]
     """(context, packed accounts, verdicts, findings) of the replay."""
     requests = simulate(WORLD).requests
     engine = Engine(prior.load())
-    _, found = engine.process(batch(requests, [epoch_ms(request.timestamp) for request in requests]))
+    _, found = engine.process(batch(requests, [epoch_ms(request.timestamp) for request in requests], derived(SECRET)))
     found += engine.finish()
     return snapshot.pack_context(engine), snapshot.pack_accounts(engine, sorted(engine.accounts.ids)), dict(engine.verdicts), found
 
@@ -43,7 +45,7 @@ def engine() -> Engine:
 def keep(folder: Path) -> Path:
     """The replay as a folder."""
     (folder / "log.jsonl").write_text("the log that was read\n")
-    kept.keep(folder, engine(), judged()[3], [folder / "log.jsonl"], ["siphonwatch", "replay", "log.jsonl"])
+    kept.keep(folder, engine(), judged()[3], [folder / "log.jsonl"], ["siphonwatch", "replay", "log.jsonl"], SECRET)
     return folder
 
 
@@ -52,6 +54,7 @@ def fill(store: Store) -> Store:
     from siphonwatch.detector.judging.reviewing import review
     from siphonwatch.detector.verdicts import finding
 
+    assert store.secret(SECRET) == SECRET
     made, (_, values, verdicts, found) = engine(), judged()
     made.context.queue = review(made)
     told = [(one.subject, finding.encode(one)) for one in found]

@@ -22,10 +22,10 @@ def found(desk: Desk, wanted: str, among: Strongest) -> list[str]:
     if wanted != desk.named(wanted) and desk.book.account(wanted) is not None:
         named.append(wanted)
     referred = desk.referred(wanted) if len(wanted) == LENGTH and wanted.isalnum() else []
-    return list(dict.fromkeys([*campaigns, *named, *referred, *_of_block(wanted, among)]))
+    return list(dict.fromkeys([*campaigns, *named, *referred, *_of_block(desk, wanted, among)]))
 
 
-def _of_block(wanted: str, among: Strongest) -> list[str]:
+def _of_block(desk: Desk, wanted: str, among: Strongest) -> list[str]:
     """Accounts of which a kept network is that of the address or the block ``wanted``: a /24, or a /48 of IPv6."""
     try:
         network = ipaddress.ip_network(wanted, strict=False)
@@ -36,6 +36,6 @@ def _of_block(wanted: str, among: Strongest) -> list[str]:
         raise UsageError(f"a block of at most /{kept} can be looked up: what is kept of an address is the hash of its /{kept}")
     address = network.network_address
     text = str(address).rpartition(".")[0] if network.version == 4 else ":".join(str(address).split(":")[:3])
-    hashed = (hash_strings([text]) >> np.uint64(32)).astype(np.uint32)[0]
+    hashed = (hash_strings([text], desk.hash_key) >> np.uint64(32)).astype(np.uint32)[0]
     holds = (among.rows["slots"]["sample_block"] == hashed).any(axis=(1, 2)) if among.names else np.zeros(0, bool)
     return [among.names[at] for at in np.flatnonzero(holds).tolist()]

@@ -40,7 +40,7 @@ class Room:
                 context = self.book.context()
                 if self._desk is None or context != self._context:
                     key = self.config.privacy_account_key.get_secret_value()
-                    self._desk = Desk(self.book, self.prior, self.config.detection(), key)
+                    self._desk = Desk(self.book, self.prior, self.config.detection(), key, self.config.privacy_hash_key.get_secret_value())
                     self._context = context
                 self._read = time.monotonic()
             return self._desk
