@@ -146,18 +146,31 @@ def test_where_only_writing_is_refused_decisions_stay_fresh_and_limits_are_its_o
 
 def test_one_standing_that_does_not_decode_costs_only_itself(own: RunningSidecar) -> None:
     client, standings = own.redis.client(), own.store._key("standings")
-    own.judge({"kept": verdict("kept", "block", 4.0)})
-    wait_until(lambda: status(own, "kept") == 403, 5, "the block")
+    own.judge({"kept": verdict("kept", "block", 4.0), "too": verdict("too", "block", 4.0)})
+    wait_until(lambda: status(own, "too") == 403, 5, "the block")
     for odd in (b"\xff\xfe", b"{", b"[]", b'["purple", 1.0]', b'["block", "high"]'):
-        client.hset(standings, mapping={"kept": odd, "new": odd, b"\xffodd": odd})
+        client.hset(standings, mapping={"kept": odd, "too": odd})
         is_well(own, "another")
-        told = json.loads(ask(own.port, "/readyz").body)
-        assert told["standings_unread"] == 3
-        assert status(own, "kept") == 403, "who was blocked stays blocked"
-        assert status(own, "new") == 200
+        assert json.loads(ask(own.port, "/readyz").body)["standings_unread"] == 2
+        assert status(own, "kept") == status(own, "too") == 403, "who was blocked stays blocked"
         own.judge({"another": None})
-    assert "siphonwatch_standings_unread 3.0" in ask(own.http_port, "/metrics").body.decode()
-    client.hdel(standings, "new", b"\xffodd")
+    assert "siphonwatch_standings_unread 2.0" in ask(own.http_port, "/metrics").body.decode()
+
+
+def test_a_standing_that_never_decoded_is_as_if_it_were_not_there() -> None:
+    from siphonwatch.streams.sidecar.knowledge import Knowledge
+    from siphonwatch.streams.stores.base import UNREAD, Standing
+    from siphonwatch.streams.stores.memory import MemoryStore
+
+    class Odd(MemoryStore):
+        def standings(self) -> dict[str, Standing]:
+            return {"new": UNREAD, "bad": Standing("block", 1.0)}
+
+    knowledge = Knowledge(Odd(), 1.0)
+    knowledge.attempt()
+    assert knowledge.standing("new") is None
+    assert knowledge.standing("bad") == Standing("block", 1.0)
+    assert (knowledge.unread, knowledge.wrong) == (1, "")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

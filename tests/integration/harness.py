@@ -17,6 +17,7 @@ from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.common.hashkey import derived
 from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.redis import RedisStore
@@ -27,6 +28,7 @@ from tests.services.redis import RedisServer
 
 NEVER_IDLE = "3600"  # the log is of the past: while it is written, no pause of a slow machine may look like its end
 SETTINGS = DEFAULT
+SECRET = bytes(range(32))  # what addresses are hashed with, here and there
 WORLD = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
 
 
@@ -57,7 +59,7 @@ def replayed(requests: list[Request], size: int = 997, settings: Settings = SETT
     engine = Engine(prior.load(), settings)
     for start in range(0, len(requests), size):
         part = requests[start : start + size]
-        engine.process(batch(part, [epoch_ms(request.timestamp) for request in part]))
+        engine.process(batch(part, [epoch_ms(request.timestamp) for request in part], derived(SECRET)))
     engine.finish()
     packed = snapshot.pack_accounts(engine, engine.accounts.ids)
     states = {account: value[: snapshot.STATE_BYTES] for account, value, _ in packed}
@@ -85,6 +87,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         self.broker.create(self.topic, self.partitions)
         self.store = RedisStore(self.redis.url, self.topic, f"test-{self.topic}")
+        assert self.store.secret(SECRET) == SECRET  # as if an earlier worker had made it: what is compared with it knows it too
 
     def worker(self, *more: str) -> Program:
         """Start one more worker."""
