@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, urlsplit
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
-from siphonwatch.detector.request.times import LATEST
 from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
 from siphonwatch.streams.sources.base import Extent, Polled, Records, SourceOptions
 
@@ -28,6 +27,8 @@ SECURITY = (
     "ssl_certfile",
     "ssl_keyfile",
 )
+
+UNKNOWN = 1 << 62  # ms: nothing is later than a record that has no time
 
 
 def parse(url: str) -> tuple[str, str, dict[str, Any]]:
@@ -129,7 +130,7 @@ class KafkaSource:
             if tp.partition in polled.assigned or not records:
                 continue  # read before the stored offset was known: the seek that follows reads them again
             values, offsets = [record.value or b"" for record in records], [record.offset for record in records]
-            logged = [record.timestamp if record.timestamp > 0 else LATEST for record in records]  # -1 where a record has no time
+            logged = [record.timestamp if record.timestamp > 0 else UNKNOWN for record in records]  # -1 where a record has no time
             polled.records.append(Records(tp.partition, offsets, values, offsets[-1] + 1, logged))
         if not found:
             self._check()

@@ -86,7 +86,7 @@ def address(pipeline: Pipeline, redis_server: RedisServer, tmp_path: Path) -> It
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     assert found, "no Chromium: run `make services`"
