@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from siphonwatch.streams.common import config, logs
 from siphonwatch.streams.common.config import Config
@@ -46,7 +47,7 @@ def configured(*names: str) -> Callable[[Command], Command]:
 def _setting(name: str, field: FieldInfo) -> Callable[[Command], Command]:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     flag = str(extra.get("option", "--" + name.replace("_", "-")))
-    shown = "" if field.default in (None, "") else f"  [default: {field.default}]"
+    shown = "" if field.default is None or not str(field.default) else f"  [default: {field.default}]"
     described = f"{field.description}{shown}"
     if field.annotation is bool:
         return click.option(flag, name, is_flag=True, default=None, help=described)
@@ -59,4 +60,6 @@ def _type(annotation: Any) -> Any:
         annotation = next(each for each in get_args(annotation) if each is not type(None))
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr):
+        return str
     return click.Path(path_type=Path) if annotation is Path else annotation

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.secret import SecretUrl
 
 
 class _FlatToml(TomlConfigSettingsSource):
@@ -33,10 +34,12 @@ def _option(name: str) -> dict[str, Any]:
 class Config(BaseSettings):
     """Every setting once: options, variables, the TOML file, ``--help`` and the configuration page are made from this class."""
 
-    model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid", hide_input_in_errors=True)
 
-    source: str = Field("", description="where requests come from: kafka://HOST:PORT/TOPIC, or file:///PATH")
-    store: str = Field("redis://127.0.0.1:6379/0", description="where states live: redis://, rediss://, unix:// or memory://")
+    source: SecretUrl = Field(SecretUrl(""), description="where requests come from: kafka://HOST:PORT/TOPIC, or file:///PATH")
+    store: SecretUrl = Field(
+        SecretUrl("redis://127.0.0.1:6379/0"), description="where states live: redis://, rediss://, unix:// or memory://"
+    )
     format: str = Field("auto", description="log format of the records; auto recognises each by itself")
     mapping: Path | None = Field(None, description="TOML file that says where any other JSON log holds what")
     account_fields: str = Field("", description="keys of custom metadata that name the account, comma separated, before the usual ones")
@@ -55,10 +58,10 @@ class Config(BaseSettings):
     findings_format: Literal["native", "ocsf", "ecs", "cef", "stix"] = Field(
         "native", description="how findings are written to the file and the webhook"
     )
-    sinks: str = Field(
-        "", description="further sinks by URL, comma separated: log:, file:, syslog:, splunk+https:, …, or an added package's"
+    sinks: SecretUrl = Field(
+        SecretUrl(""), description="further sinks by URL, comma separated: log:, file:, syslog:, splunk+https:, …, or an added package's"
     )
-    webhook_url: str = Field("", description="http(s) address that findings are posted to; empty for none")
+    webhook_url: SecretUrl = Field(SecretUrl(""), description="http(s) address that findings are posted to; empty for none")
     webhook_secret: SecretStr = Field(SecretStr(""), description="secret that they are signed with (Standard Webhooks)")
     http_host: str = Field("127.0.0.1", description="address that /metrics, /healthz and /readyz are served on")
     http_port: int = Field(9108, ge=0, le=65535, description="their port; 0 serves nothing")
@@ -170,6 +173,6 @@ def load(file: Path | None, **given: Any) -> Config:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         hint = f"known settings are {', '.join(Config.model_fields)}" if first["type"] == "extra_forbidden" else first["msg"]
-        raise UsageError(f"setting {name} is wrong: {hint}") from error
+        raise UsageError(f"setting {name} is wrong: {hint}") from None  # the error behind it quotes what was given
     except ValueError as error:
-        raise UsageError(f"--config {file} is not TOML ({error})") from error
+        raise UsageError(f"--config {file} is not TOML ({error})") from None

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-_SECRET = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
-
-
-def shown(url: str) -> str:
-    """A URL as it may be shown: without its passwords."""
-    return _SECRET.sub("***", url)
-
 
 class SiphonwatchError(Exception):
     """Anything this program raises on purpose."""

@@ -15,7 +15,7 @@ def configure(level: str, human: bool = False) -> None:
     processors: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(),
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if human else structlog.processors.JSONRenderer(),
     ]
     structlog.configure(
         processors=processors,

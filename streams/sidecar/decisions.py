@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from siphonwatch.detector.settings import DEFAULT
@@ -40,7 +40,7 @@ class Policy:
     fail: Literal["open", "closed"] = "open"
     dry_run: bool = False
     throttle_rpm: float = 6.0
-    account_key: str = ""
+    account_key: str = field(default="", repr=False)
     degrade: Literal["none", "watch", "throttle"] = "none"
     degrade_tokens: int = 1024
 

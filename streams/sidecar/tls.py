@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
@@ -21,7 +21,7 @@ from siphonwatch.streams.common.errors import UsageError
 class Credentials:
     """What gRPC serves TLS with, in PEM; without an ``authority`` every client may connect."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     certificate: bytes
     authority: bytes | None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote
 
 import msgspec
 import urllib3
-from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.secret import parsed, shown
 from siphonwatch.streams.sinks.forms import form_of
 from siphonwatch.streams.sinks.sending import Refused, SendingSink
 from siphonwatch.streams.sinks.slack import message
@@ -152,7 +153,7 @@ def open_slack(url: str) -> SlackSink:
 
 
 def _address(url: str) -> tuple[SplitResult, str]:
-    parts = urlsplit(url)
+    parts = parsed(url, "sinks")
     if not parts.hostname:
         raise UsageError(f"sinks: {shown(url)} names no host")
     port = f":{parts.port}" if parts.port else ""

@@ -7,10 +7,11 @@ import socket
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.printable import printable
+from siphonwatch.streams.common.secret import parsed, shown
 from siphonwatch.streams.sinks.forms import form_of
 from siphonwatch.streams.sinks.sending import SendingSink
 
@@ -67,7 +68,7 @@ class SyslogSink(SendingSink):
 
 def open_sink(url: str) -> SyslogSink:
     """For ``syslog://HOST:PORT?format=cef``, ``syslog+tcp://…`` and ``syslog+tls://…``."""
-    parts = urlsplit(url)
+    parts = parsed(url, "sinks")
     if not parts.hostname:
         raise UsageError(f"sinks: {shown(url)} names no host: write syslog://HOST:PORT?format=cef")
     return SyslogSink(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], form_of(parse_qs(parts.query), "cef"))

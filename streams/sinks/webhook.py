@@ -20,7 +20,8 @@ import urllib3
 from siphonwatch.detector.verdicts.finding import decode
 from siphonwatch.streams.common.deadletters import DeadLetter
 from siphonwatch.streams.common.errors import UsageError
-from urllib3.util import Retry, parse_url
+from siphonwatch.streams.common.secret import parsed, scheme_of
+from urllib3.util import Retry
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ class WebhookSink:
     """See :class:`siphonwatch.streams.sinks.base.Sink`; never unavailable."""
 
     def __init__(self, url: str, secret: str, form: Callable[[bytes], bytes], dropped: Callable[[], None], pause: float = 0.5) -> None:
-        if parse_url(url).scheme not in ("http", "https"):
+        if scheme_of(url) not in ("http", "https") or not parsed(url, "webhook_url").hostname:
             raise UsageError("webhook_url is no http:// or https:// address")
         if not secret:
             raise UsageError("webhook_secret is missing: findings are never sent unsigned")

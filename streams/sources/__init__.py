@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from siphonwatch.streams.common import plugins
-from siphonwatch.streams.common.errors import UsageError, shown
+from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.secret import scheme_of, shown
 from siphonwatch.streams.sources.base import Polled, Records, Source, SourceOptions
 
 
 def open_source(url: str, options: SourceOptions) -> Source:
     """The source at ``url``; ``UsageError`` lists the known schemes."""
-    opened = plugins.load("sources", urlsplit(url).scheme)
+    opened = plugins.load("sources", scheme_of(url))
     if opened is None:
         raise UsageError(
             f"--source {shown(url)} is not known: write kafka://HOST:PORT/TOPIC or file:///PATH; "

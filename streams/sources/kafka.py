@@ -10,12 +10,13 @@ import contextlib
 import threading
 import time
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
-from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError, shown
+from siphonwatch.streams.common.errors import BrokerUnavailable, UsageError
+from siphonwatch.streams.common.secret import parsed, shown
 from siphonwatch.streams.sources.base import Extent, Polled, Records, SourceOptions
 
 SECURITY = (
@@ -33,14 +34,15 @@ UNKNOWN = 1 << 62  # ms: nothing is later than a record that has no time
 
 def parse(url: str) -> tuple[str, str, dict[str, Any]]:
     """(bootstrap servers, topic, client settings) of ``kafka://HOST:PORT[,HOST:PORT]/TOPIC?security_protocol=…``."""
-    parts = urlsplit(url)
+    parts = parsed(url, "--source")
     topic = parts.path.strip("/")
+    if "@" in parts.netloc:
+        raise UsageError(f"{shown(url)}: Kafka takes a user and a password as ?sasl_plain_username=…&sasl_plain_password=…")
     if not parts.netloc or not topic or "/" in topic:
         raise UsageError(f"{shown(url)} is no Kafka URL: write kafka://HOST:PORT/TOPIC")
     settings = dict(parse_qsl(parts.query))
-    unknown = set(settings) - set(SECURITY)
-    if unknown:
-        raise UsageError(f"{shown(url)} has unknown settings {', '.join(sorted(unknown))}: known are {', '.join(SECURITY)}")
+    if set(settings) - set(SECURITY):  # not named: what follows an & within a password would be among them
+        raise UsageError(f"{shown(url)} has unknown settings (an & in a password is %26): known are {', '.join(SECURITY)}")
     return parts.netloc, topic, settings
 
 

@@ -15,7 +15,8 @@ import redis.exceptions
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable, UsageError, shown
+from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable, UsageError
+from siphonwatch.streams.common.secret import quoted, shown
 from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Fault
 
@@ -54,14 +55,17 @@ class MisplacedError(Unavailable):
 
 def open_client(url: str) -> Any:
     """A connection to ``url``; ``UsageError`` where it is no Redis URL."""
+    readable = quoted(url)
     try:
         if url.startswith("redis+cluster://"):
-            return redis.RedisCluster.from_url(url.replace("redis+cluster://", "redis://", 1), socket_timeout=TIMEOUT)
+            return redis.RedisCluster.from_url(readable.replace("redis+cluster://", "redis://", 1), socket_timeout=TIMEOUT)
         return redis.Redis.from_url(
-            url, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
+            readable, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
         )
-    except ValueError as error:
-        raise UsageError(f"--store {shown(url)} is no Redis URL ({error}): write redis://HOST:PORT/0") from error
+    except ValueError:  # its words may quote a part of the password
+        raise UsageError(
+            f"--store {shown(url)} is no Redis URL: write redis://:PASSWORD@HOST:PORT/0, what is odd in the password percent-encoded"
+        ) from None
     except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:  # a cluster is asked for its slots at once
         raise refused(error) from error
 

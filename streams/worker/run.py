@@ -29,11 +29,12 @@ def sinks(config: Config, metrics: Metrics) -> Sinks:
     form = form_of({"format": [config.findings_format], "desk": [config.desk_url]}, "native")
     if config.findings:
         chosen.append(FileSink(config.findings, form))
-    if config.webhook_url:
-        chosen.append(WebhookSink(config.webhook_url, config.webhook_secret.get_secret_value(), form, metrics.webhook_lost.inc))
-    if config.source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
-        chosen.append(KafkaSink(config.source, config.verdict_topic, config.dead_letter_topic))
-    chosen += [open_sink(with_desk(url.strip(), config.desk_url)) for url in config.sinks.split(",") if url.strip()]
+    source, webhook = config.source.get_secret_value(), config.webhook_url.get_secret_value()
+    if webhook:
+        chosen.append(WebhookSink(webhook, config.webhook_secret.get_secret_value(), form, metrics.webhook_lost.inc))
+    if source.startswith("kafka://") and config.verdict_topic and config.dead_letter_topic:
+        chosen.append(KafkaSink(source, config.verdict_topic, config.dead_letter_topic))
+    chosen += [open_sink(with_desk(url.strip(), config.desk_url)) for url in config.sinks.get_secret_value().split(",") if url.strip()]
     return Sinks(*chosen)
 
 
@@ -55,9 +56,9 @@ def assemble(config: Config, source: Source, store: Store, to: Sinks, metrics: M
 
 def serve(config: Config) -> None:
     """Work until a signal says stop."""
-    if not config.source:
+    if not config.source.get_secret_value():
         raise UsageError("--source is missing: write --source kafka://HOST:PORT/TOPIC")
-    source = open_source(config.source, SourceOptions(config.group, config.batch, config.session_seconds))
+    source = open_source(config.source.get_secret_value(), SourceOptions(config.group, config.batch, config.session_seconds))
     store = configured_store(config, source.name)
     metrics = Metrics()
     worker = assemble(config, source, store, sinks(config, metrics), metrics)
