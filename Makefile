@@ -48,7 +48,7 @@ lint: $(VENV)/.test
 	$(BIN)/python -m tests.docs.site .cache/docs
 
 unit: $(VENV)/.test
-	$(BIN)/python -m pytest tests/unit tests/property tests/formats
+	$(BIN)/python -m pytest -m "not slow" tests/unit tests/property tests/formats
 
 pages: $(VENV)/.test
 	$(BIN)/python -m tests.docs.pages

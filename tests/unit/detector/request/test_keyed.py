@@ -39,6 +39,7 @@ def judged(requests: list[Request], key: bytes) -> Engine:
     return engine
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_key() -> None:
     hydra = World(accounts=700, days=2.0, prevalence=0.05, seed=1, harvests=("hydra",), variety=0.0)
     requests = within_the_samples(simulate(hydra).requests)

@@ -15,6 +15,8 @@ from siphonwatch.streams.common import prior
 
 from tests.quality.figures import run
 
+pytestmark = pytest.mark.slow  # seven hundred accounts, judged over two days, in each
+
 
 def judged(world: World, change: object = None) -> tuple[Engine, dict[str, Label]]:
     traffic = simulate(world)

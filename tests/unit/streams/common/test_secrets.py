@@ -70,7 +70,7 @@ def test_every_setting_that_may_hold_a_secret_is_marked() -> None:
     assert names <= set(MARKED)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(SECRETS)
 def test_a_configuration_shows_none(secret: str) -> None:
     plain = {name: secret for name in MARKED if name not in URLS}
@@ -91,7 +91,7 @@ def test_a_configuration_shows_none(secret: str) -> None:
     clean(all_that_is_said(lambda: Config(decision_token={"x": secret}, store=[secret])))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(SECRETS)
 def test_what_opens_an_address_tells_none(secret: str) -> None:
     for form in URLS["store"]:
@@ -133,6 +133,7 @@ def test_a_url_is_shown_without_what_may_be_a_password(url: str, as_shown: str) 
     assert quoted("redis://127.0.0.1:6379/0") == "redis://127.0.0.1:6379/0"
 
 
+@pytest.mark.slow
 def test_commands_tell_none(tmp_path: Path) -> None:
     secret = "aq9/@%#?zx8'wk5"
     environment = {f"SIPHONWATCH_{name.upper()}": secret for name in MARKED if name not in URLS} | {
