@@ -35,10 +35,10 @@ class Replayed:
     strays: int = 0  # requests whose time is far from that of all others: they were not judged
 
 
-def replay(paths: Sequence[Path], engine: Engine, decoder: Decoder, shadow: Engine | None = None) -> Replayed:
-    """Read logs through ``engine`` to their end, and through ``shadow`` beside it, in this process."""
+def replay(paths: Sequence[Path], engine: Engine, decoder: Decoder, shadow: Engine | None = None, key: bytes = b"") -> Replayed:
+    """Read logs through ``engine`` to their end, and through ``shadow`` beside it, in this process; addresses are hashed with ``key``."""
     with TemporaryDirectory(prefix="siphonwatch-") as folder:
-        here = Here(decoder, engine.settings)
+        here = Here(decoder, engine.settings, key)
         folded = fold_log(paths, here, 1, Path(folder))
         return judge(folded, Path(folder), engine, shadow)
 

@@ -17,13 +17,14 @@ from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.streams.commands.main import app
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.common.hashkey import derived
 from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.replay import fold as folding
 from siphonwatch.streams.replay.run import replay
 from siphonwatch.streams.stores import snapshot
 
-from tests.integration.harness import Outcome, _record, replayed, same
+from tests.integration.harness import SECRET, Outcome, _record, replayed, same
 
 RAY = Path(__file__).parents[2] / ".cache" / "ray" / "bin" / "python"
 WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=23, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
@@ -88,7 +89,7 @@ def test_the_order_of_records_and_files_does_not_matter(
     layout: Callable[[list[Request], Path], None], requests: list[Request], expected: Outcome, tmp_path: Path
 ) -> None:
     layout(requests, tmp_path)
-    result = replay([tmp_path], Engine(prior.load()), decoder("auto"))
+    result = replay([tmp_path], Engine(prior.load()), decoder("auto"), key=derived(SECRET))
     same(outcome(result.engine), expected)
     assert result.folded.duplicates == (1500 if layout is overlapping else 0)
 
@@ -99,7 +100,7 @@ def test_panes_that_went_to_the_file_early_are_the_same(
     monkeypatch.setattr(folding, "HELD_ROWS", 100)
     monkeypatch.setattr(folding, "BATCH", 500)
     shuffled(requests, tmp_path)
-    result = replay([tmp_path], Engine(prior.load()), decoder("auto"))
+    result = replay([tmp_path], Engine(prior.load()), decoder("auto"), key=derived(SECRET))
     assert len(result.folded.parts) > len({part.tick for part in result.folded.parts})
     same(outcome(result.engine), expected)
 
@@ -144,7 +145,7 @@ def test_a_gap_of_weeks_is_a_gap(requests: list[Request], tmp_path: Path) -> Non
     ]
     in_order(requests[:half], tmp_path / "one")
     in_order(later, tmp_path / "two")
-    result = replay([tmp_path], Engine(prior.load()), decoder("auto"))
+    result = replay([tmp_path], Engine(prior.load()), decoder("auto"), key=derived(SECRET))
     assert (result.folded.records, result.folded.dead.total(), result.strays) == (len(requests), 0, 0)
 
 
@@ -155,7 +156,7 @@ def test_clocks_astray_change_nothing_for_anybody_else(
     middle = requests[-1].timestamp
     broken = [Request(f"broken{n}", middle + ahead * 3600, f"astray{n}", model="m", prompt="p") for n, ahead in enumerate(hours)]
     in_order([*requests[:900], *broken, *requests[900:]], tmp_path)
-    result = replay([tmp_path], Engine(prior.load()), decoder("auto"))
+    result = replay([tmp_path], Engine(prior.load()), decoder("auto"), key=derived(SECRET))
     assert result.strays == len(hours)
     same(outcome(result.engine), expected)
 
