@@ -11,13 +11,13 @@ can be read back from them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
-from siphonwatch.detector.request.plain import plain
+from siphonwatch.detector.request.plain import all_plain
 from siphonwatch.detector.sketch.registers import bottom
 
 Array = npt.NDArray[Any]
@@ -28,6 +28,7 @@ SHINGLE_WORDS = 3
 SHINGLES = 16  # kept of one request: its smallest hashes, which are the ones that an account's sample would keep
 SHINGLES_SAMPLED = 4  # one shingle in so many is looked at, by its hash: the same ones in every request
 SCAFFOLD_WORDS = 3  # words of an opening and of an ending
+BLOCK = 1024  # requests looked at together: their words stay in the processor's cache
 _SEED = 0x51F0  # of the tables below: changing it changes every stored sketch
 
 
@@ -79,6 +80,7 @@ def _pair_table() -> Array:
 _PAIRS = _pair_table()
 _BIGRAM = np.uint32(0x9E3779B1)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+_UNSAMPLED = np.uint32(1)  # a hash that no sample of one in ``SHINGLES_SAMPLED`` has
 
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
@@ -86,20 +88,26 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     joined = "\x00".join(texts)
     if joined.count("\x00") != len(texts) - 1:  # a text that holds the separator itself
         joined = "\x00".join([text.replace("\x00", " ") for text in texts])
-    data = np.frombuffer(("\x00" + joined + "\x00\x00").encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
-    letter = data > _END
-    begins = letter[1:] & ~letter[:-1]
-    begins |= (data[1:] - np.uint8(_ALONE_FROM)) < _ALONE_COUNT
-    starts = np.flatnonzero(begins)
-    ends = np.flatnonzero(data[1:] == _END)[: len(texts)]  # where each text's closing separator stands
+    data = np.frombuffer(f"\x00{joined}\x00\x00".encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
+    letter, byte = data > _END, data[1:]
+    before, after = letter[:-1], letter[1:]
+    alone = (byte - np.uint8(_ALONE_FROM)) < _ALONE_COUNT
+    if bool(alone.any()):
+        starts = np.flatnonzero((after & ~before) | alone)
+        ends = np.flatnonzero(before & (~after | alone))  # where the first byte after each word stands
+    else:
+        edges = np.flatnonzero(before != after)
+        starts, ends = edges[::2], edges[1::2]
+    closed = np.flatnonzero(byte == _END)[: len(texts)]  # where each text's closing separator stands
     if not len(starts):
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
-    pair = np.multiply(data[:-1], 256, dtype=np.intp)
-    pair += data[1:]
-    hashes = np.add.reduceat(_PAIRS.take(pair), starts, dtype=np.uint32)
-    lengths = np.add.reduceat(letter[1:].view(np.uint8), starts, dtype=np.uint8)  # of 256 bytes and more: modulo 256
-    counts = np.diff(np.searchsorted(starts, ends), prepend=0)
-    return hashes, lengths, counts
+    pair = data[:-1].astype(np.uint16)
+    pair <<= np.uint16(8)
+    pair |= byte
+    sums = np.cumsum(_PAIRS.take(pair.astype(np.intp), mode="wrap"), dtype=np.uint32)  # every pair is in the table: nothing wraps
+    hashes = sums[ends - 1]
+    hashes[1:] -= hashes[:-1].copy()  # between words stand zeros
+    return hashes, ends - starts, np.diff(np.searchsorted(starts, closed), prepend=0)
 
 
 def word_hashes(text: str) -> Array:
@@ -109,12 +117,12 @@ def word_hashes(text: str) -> Array:
 
 def _mix(hashes: Array) -> Array:
     """Sums of table entries are even enough for equality, not for their low bits: mix (murmur3's finaliser)."""
-    mixed = hashes.astype(np.uint32)
-    mixed ^= mixed >> np.uint32(16)
+    mixed: Array = hashes ^ (hashes >> np.uint32(16))
     mixed *= np.uint32(0x85EBCA6B)
     mixed ^= mixed >> np.uint32(13)
     mixed *= np.uint32(0xC2B2AE35)
-    return mixed ^ (mixed >> np.uint32(16))
+    mixed ^= mixed >> np.uint32(16)
+    return mixed
 
 
 def _bigrams(hashes: Array) -> Array:
@@ -124,21 +132,24 @@ def _bigrams(hashes: Array) -> Array:
 
 
 class _CueTable:
-    """Which cue families a word or a pair of words belongs to, by a direct look-up on 22 bits of its hash."""
+    """Which cue families a word or a pair of words belongs to, by a direct look-up on 22 bits of its mixed hash."""
 
-    BITS = 22
+    BITS, FIRST = 22, 16  # a table of the first bits alone stays in the processor's cache, and sends few on to the whole one
 
     def __init__(self) -> None:
         self.table = np.zeros(1 << self.BITS, dtype=np.uint8)
         for family, phrases in enumerate(cues.FAMILIES.values()):
             for phrase in phrases:
                 hashes = word_hashes(phrase)
-                key = hashes[0] if len(hashes) == 1 else _bigrams(hashes)[0]
-                self.table[_mix(np.array([key]))[0] >> np.uint32(32 - self.BITS)] |= np.uint8(1 << family)
+                key = hashes[:1] if len(hashes) == 1 else _bigrams(hashes)[:1]
+                self.table[_mix(key) >> np.uint32(32 - self.BITS)] |= np.uint8(1 << family)
+        self.first = self.table.reshape(1 << self.FIRST, -1).any(axis=1)
 
-    def __call__(self, hashes: Array) -> Array:
-        found: Array = self.table[_mix(hashes) >> np.uint32(32 - self.BITS)]
-        return found
+    def __call__(self, mixed: Array) -> tuple[Array, Array]:
+        """(positions where there is one, the bits of its families)."""
+        maybe = np.flatnonzero(self.first.take((mixed >> np.uint32(32 - self.FIRST)).astype(np.intp), mode="wrap"))
+        found = self.table[mixed[maybe] >> np.uint32(32 - self.BITS)]
+        return maybe[found > 0], found[found > 0]
 
 
 _CUES = _CueTable()
@@ -156,39 +167,59 @@ def _scaffold(hashes: Array, first: Array, counts: Array) -> Array:
 
 def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     """Signed feature hashing of the longer words, each text's vector scaled to length ``NORM`` and rounded."""
-    long = lengths >= 4  # most function words are shorter
-    hashes, owners = mixed[long], owner[long]
-    cell = owners * DIMENSIONS + (hashes % np.uint32(DIMENSIONS)).astype(np.int64)
-    sign = 1.0 - 2.0 * (hashes >> np.uint32(31)).astype(np.float64)
-    vectors = np.bincount(cell, weights=sign, minlength=count * DIMENSIONS).reshape(count, DIMENSIONS)
+    long = np.flatnonzero((lengths & 255) >= 4)  # most function words are shorter; of 256 bytes and more: modulo 256
+    hashes = mixed[long]
+    cell = ((hashes >> np.uint32(31)) * np.uint32(DIMENSIONS) + hashes % np.uint32(DIMENSIONS)).astype(np.int64)
+    cell += owner[long] * (2 * DIMENSIONS)
+    plus_minus = np.bincount(cell, minlength=count * 2 * DIMENSIONS).reshape(count, 2, DIMENSIONS)
+    vectors = (plus_minus[:, 0] - plus_minus[:, 1]).astype(np.float64)
     length = np.sqrt((vectors * vectors).sum(axis=1))
     scaled: Array = np.rint(vectors * (NORM / np.maximum(length, 1.0))[:, None]).astype(np.int8)
     return scaled
 
 
-def _shingles(mixed: Array, place: Array, counts: Array, text_of: Array, owner: Array, count: int) -> Array:
-    """(count, SHINGLES) the smallest sampled hashes of ``SHINGLE_WORDS`` words in a row; a shorter text is one shingle."""
-    padded = np.append(mixed, np.zeros(SHINGLE_WORDS, np.uint32))
+def _shingles(mixed: Array, first: Array, counts: Array, owner: Array, count: int) -> Array:
+    """(count, SHINGLES) the smallest sampled hashes of ``SHINGLE_WORDS`` words in a row; a shorter text is one shingle.
+
+    ``first`` and ``counts`` are those of the texts: a shingle does not reach from one into the next.
+    """
+    padded = np.append(mixed, np.zeros(SHINGLE_WORDS - 1, np.uint32))
     hashes = mixed.copy()
-    left = counts[text_of] - place  # words from here to the text's end
     for step in range(1, SHINGLE_WORDS):
         hashes *= _BIGRAM
-        hashes += np.where(step < left, padded[step : step + len(mixed)], np.uint32(0))
+        hashes += padded[step : step + len(mixed)]
     hashes = _mix(hashes)
-    whole = (left >= SHINGLE_WORDS) | (place == 0)
-    kept = np.flatnonzero(whole & (hashes % np.uint32(SHINGLES_SAMPLED) == 0))
+    for back in range(1, SHINGLE_WORDS):  # what would begin in a text's last words reaches too far
+        hashes[(first + counts - back)[counts >= back]] = _UNSAMPLED
+        short = first[counts == back]
+        whole = np.zeros(len(short), np.uint32)
+        for step in range(SHINGLE_WORDS):
+            whole = whole * _BIGRAM + (mixed[short + step] if step < back else np.uint32(0))
+        hashes[short] = _mix(whole)
+    kept = np.flatnonzero(hashes % np.uint32(SHINGLES_SAMPLED) == 0)
     return bottom(owner[kept], hashes[kept], count, SHINGLES)
 
 
-def _wholes(mixed: Array, place: Array, owner: Array, count: int) -> Array:
-    """(count,) uint64 hashes of all the words of each request in their order."""
-    keyed = (mixed.astype(np.uint64) + np.uint64(1)) * (_ODD + (place.astype(np.uint64) << np.uint64(1)) * _ODD)
+def _wholes(mixed: Array, first: Array, counts: Array) -> Array:
+    """uint64 hashes of all the words of each request in their order; of each request ``first`` (N,) is the first word's position."""
+    place = np.arange(len(mixed), dtype=np.uint64)
+    place -= np.repeat(first.astype(np.uint64), counts)
+    place <<= np.uint64(1)
+    place += np.uint64(1)
+    keyed = mixed.astype(np.uint64)
+    keyed += np.uint64(1)
+    keyed *= place
+    keyed *= _ODD
     keyed ^= keyed >> np.uint64(29)
-    total = np.zeros(count, np.uint64)
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    if len(first):
-        total[owner[first]] = np.add.reduceat(keyed * _ODD, first)
+    total = np.zeros(len(first), np.uint64)
+    some = counts > 0
+    if bool(some.any()):
+        total[some] = np.add.reduceat(keyed, first[some]) * _ODD
     return np.where(total == 0, total, total | np.uint64(1))
+
+
+def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
+    return Fingerprints(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Fingerprints)))
 
 
 def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -> Fingerprints:
@@ -196,6 +227,14 @@ def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -
 
     Equal texts have equal fingerprints, whatever the batch.
     """
+    parts = [
+        _fingerprint(questions[start : start + BLOCK], None if others is None else others[start : start + BLOCK])
+        for start in range(0, max(len(questions), 1), BLOCK)
+    ]
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _fingerprint(questions: Sequence[str], others: Sequence[str] | None) -> Fingerprints:
     count = len(questions)
     if not count:
         none = np.zeros(0, np.uint32)
@@ -204,29 +243,28 @@ def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -
             none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32),
         )  # fmt: skip
     texts = [""] * (2 * count)
-    texts[::2] = [plain(text) for text in questions]
+    texts[::2] = all_plain(questions)
     if others is not None:
-        texts[1::2] = [plain(text) if text else text for text in others]
+        texts[1::2] = all_plain(others)
     hashes, lengths, counts = _words(texts)
     mixed = _mix(hashes)
     last = np.cumsum(counts)
     first = last - counts
-    text_of = np.repeat(np.arange(2 * count), counts)
-    owner = text_of >> 1
-    place = np.arange(len(hashes)) - first[text_of]
+    asked, kept = counts[::2], np.minimum(counts[::2], SCAFFOLD_WORDS)
+    words = asked + counts[1::2]
+    owner = np.repeat(np.arange(count), words)
     pairs = _bigrams(hashes)
     pairs[last[counts > 0] - 1] = 0  # a pair does not reach into the next text
-    hit = _CUES(hashes) | _CUES(pairs)
     found = np.zeros(count, dtype=np.uint8)
-    where = np.flatnonzero(hit)
-    np.bitwise_or.at(found, owner[where], hit[where])
-    asked, kept = counts[::2], np.minimum(counts[::2], SCAFFOLD_WORDS)
+    for each in (mixed, _mix(pairs)):
+        where, families = _CUES(each)
+        np.bitwise_or.at(found, owner[where], families)
     return Fingerprints(
-        prompt=_wholes(mixed, np.arange(len(hashes)) - first[text_of & ~1], owner, count),
+        prompt=_wholes(mixed, first[::2], words),
         opening=_scaffold(hashes, first[::2], kept),
         ending=_scaffold(hashes, last[::2] - kept, kept),
-        words=asked + counts[1::2],
+        words=words,
         content=_content(mixed, lengths, owner, count),
         cues=found,
-        shingles=_shingles(mixed, place, counts, text_of, owner, count),
+        shingles=_shingles(mixed, first, counts, owner, count),
     )

@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +37,15 @@ def plain(text: str) -> str:
     if text.isascii():
         return text  # case goes with the bytes
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+
+
+def all_plain(texts: Sequence[str]) -> list[str]:
+    """:func:`plain` of each: most texts are plain already, and many stand in a batch again and again."""
+    known: dict[str, str] = {"": ""}
+    for text in texts:
+        if text not in known:
+            known[text] = plain(text)
+    return [known[text] for text in texts]
 
 
 def _base64(text: str) -> str:
