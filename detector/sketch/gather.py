@@ -13,7 +13,7 @@ from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.identities import Identities
 from siphonwatch.detector.sketch.pane import Array, Pane
-from siphonwatch.detector.sketch.panes import Added, folded
+from siphonwatch.detector.sketch.panes import Added, first_of_each, folded
 
 
 class Gather:
@@ -28,8 +28,7 @@ class Gather:
     def add(self, batch: RequestBatch) -> Added:
         """Fold a batch; a second delivery has account, time and id of an earlier request, and so its tick."""
         tick = batch.time // self._settings.tick_ms
-        first = np.zeros(len(batch), dtype=bool)
-        first[np.unique(batch.request, return_index=True)[1]] = True
+        first = first_of_each(batch.request)
         for each in np.unique(tick).tolist():
             mine = np.flatnonzero(tick == each)
             for known in (self.ids.get(each), self._counted.get(each)):
@@ -37,10 +36,9 @@ class Gather:
                     first[mine] &= ~known.has(batch.request[mine])
         if not bool(first.all()):
             batch, tick = batch.take(first), tick[first]
-        changed, ids = folded(batch, tick, self.panes)
-        for each, new in ids.items():
-            self.ids.setdefault(each, Identities()).add(new)
-        return Added(changed, ids, np.zeros(0, np.int64), int((~first).sum()), 0)
+        for part in folded(batch, tick, self.panes):
+            self.ids.setdefault(part.tick, Identities()).add(part.ids)
+        return Added({}, {}, np.zeros(0, np.int64), int((~first).sum()), 0)
 
     @property
     def rows(self) -> int:

@@ -19,6 +19,7 @@ from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.clock import UNSET, Clock
 from siphonwatch.detector.sketch.identities import Identities
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
+from siphonwatch.detector.sketch.registers import changes
 from siphonwatch.detector.sketch.strays import reached
 
 Array = npt.NDArray[Any]
@@ -36,26 +37,54 @@ class Added:
     ahead: int = 0  # events further ahead of the clock than a log in order has them
 
 
-def folded(batch: RequestBatch, tick: Array, panes: dict[int, Pane]) -> tuple[dict[int, tuple[list[str], Array]], dict[int, Array]]:
-    """Fold a batch into ``panes``, each request into that of its ``tick`` (N,): (the changed rows, the requests' ids) of each tick."""
-    changed: dict[int, tuple[list[str], Array]] = {}
-    ids: dict[int, Array] = {}
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a batch put into the pane of one tick."""
+
+    tick: int
+    pane: Pane
+    accounts: list[str]
+    position: Array  # (A,) where their rows stand in the pane
+    ids: Array  # uint64 hashes of the requests, ascending
+
+
+def folded(batch: RequestBatch, tick: Array, panes: dict[int, Pane]) -> list[Folded]:
+    """Fold a batch into ``panes``, each request into that of its ``tick`` (N,)."""
     if not len(batch):
-        return changed, ids
+        return []
     import pandas as pd
 
     codes, accounts = pd.factorize(batch.accounts)
-    group, inverse = np.unique(tick * len(accounts) + codes, return_inverse=True)
-    rows = state.fold(batch, inverse, len(group))
-    group_tick = group // len(accounts)
-    for each in np.unique(group_tick).tolist():
-        chosen = group_tick == each
-        names = accounts[group[chosen] % len(accounts)].tolist()
-        pane = panes.setdefault(each, Pane())
-        position = pane.add(names, rows[chosen])
-        changed[each] = (names, pane.rows[position])
-        ids[each] = np.unique(batch.request[tick == each])
-    return changed, ids
+    which, ticks = pd.factorize(tick, sort=True)
+    owner, group = pd.factorize(which * len(accounts) + codes, sort=True)
+    rows = state.fold(batch, owner, len(group))
+    edges = np.searchsorted(group, np.arange(len(ticks) + 1) * len(accounts))
+    parts = []
+    for number, each in enumerate(ticks.tolist()):
+        mine = slice(edges[number], edges[number + 1])
+        names = accounts[group[mine] - number * len(accounts)].tolist()
+        if each in panes:
+            position = panes[each].add(names, rows[mine])
+        else:
+            position = np.arange(len(names))
+            panes[each] = Pane(dict(zip(names, range(len(names)), strict=True)), rows[mine])
+        parts.append(Folded(each, panes[each], names, position, _distinct(batch.request[which == number])))
+    return parts
+
+
+def _distinct(hashes: Array) -> Array:
+    """What ``np.unique`` gives, many times quicker where nearly all are distinct."""
+    ascending = np.sort(hashes)
+    changed = changes(ascending)
+    return ascending if bool(changed.all()) else ascending[changed]
+
+
+def first_of_each(hashes: Array) -> Array:
+    """(N,) which hashes were not there before, from the first on."""
+    import pandas as pd
+
+    first: Array = ~pd.Series(hashes).duplicated().to_numpy()
+    return first
 
 
 class Panes:
@@ -86,7 +115,9 @@ class Panes:
         duplicates = len(batch) - len(first)
         if duplicates:
             batch, tick, own = batch.take(first), tick[first], own[first]
-        changed, ids = folded(batch, tick, self.open)
+        parts = folded(batch, tick, self.open)
+        changed = {part.tick: (part.accounts, part.pane.rows[part.position]) for part in parts}
+        ids = {part.tick: part.ids for part in parts}
         for each, new in ids.items():
             self.ids.setdefault(each, Identities()).add(new)
         self._forget()
@@ -98,8 +129,7 @@ class Panes:
         ``remembered`` (N,) says which of them are recent enough to tell, by the partition's own order; the others count as new, so that
         it does not matter which batch brings them.
         """
-        first = np.zeros(len(requests), dtype=bool)
-        first[np.unique(requests, return_index=True)[1]] = True
+        first = first_of_each(requests)
         for known in self.ids.values():
             first &= ~known.has(requests)
         return np.flatnonzero(first | ~remembered)

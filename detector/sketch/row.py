@@ -9,13 +9,23 @@ advancing commutes with merging.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
 from siphonwatch.detector.request.fingerprint import DIMENSIONS, SHINGLES_SAMPLED
-from siphonwatch.detector.sketch.registers import add_saturating, bit, bottom, bottom_counted, merge_bottom, merge_bottom_counted, narrow
+from siphonwatch.detector.sketch.registers import (
+    add_saturating,
+    bit,
+    bottom,
+    bottom_counted,
+    changes,
+    merge_bottom,
+    merge_bottom_counted,
+    narrow,
+)
 
 if TYPE_CHECKING:
     from siphonwatch.detector.request.columns import RequestBatch
@@ -98,7 +108,7 @@ def _log(tokens: Array) -> Array:
 
 
 def _columns(batch: RequestBatch) -> Array:
-    """(N, len(COUNTERS)): what each request adds to the counters."""
+    """(len(COUNTERS), N): what each request adds to the counters."""
     answered = batch.status < 400
     log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
     quarter_in, quarter_out = log_in // 4, log_out // 4  # coarser, so that the sums of squares last for a week
@@ -128,7 +138,10 @@ def _columns(batch: RequestBatch) -> Array:
         "logit_bias": batch.logit_bias,
     }
     values |= {f"cue_{name}": (batch.text.cues >> family) & 1 for family, name in enumerate(cues.FAMILY_NAMES)}
-    return np.stack([values[name].astype(np.int64) for name in COUNTERS], axis=1)
+    columns = np.empty((len(COUNTERS), len(batch)), np.int64)
+    for position, name in enumerate(COUNTERS):
+        columns[position] = values[name]
+    return columns
 
 
 def _spread(numbers: Array) -> Array:
@@ -179,39 +192,61 @@ def _sampled(batch: RequestBatch) -> dict[str, Array]:
     return narrowed | {"opening": batch.text.opening, "ending": batch.text.ending}
 
 
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """Requests in the order of their owners: whose runs they are, so that what is kept of an owner is what is left of its run."""
+
+    chosen: Array  # (M,) positions in the batch
+    owner: Array  # (M,) whose
+    first: Array  # (G,) where each run begins
+    present: Array  # (G,) whose run it is
+
+    @classmethod
+    def of(cls, chosen: Array, owner: Array) -> _Sorted:
+        first = np.flatnonzero(changes(owner))
+        return cls(chosen, owner, first, owner[first])
+
+    @property
+    def run(self) -> Array:
+        """(M,) the number of each request's run."""
+        return np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(self.owner)))
+
+    def highest(self, values: Array) -> Array:
+        """(G,) the greatest of each run's ``values`` (N,)."""
+        result: Array = np.maximum.reduceat(values[self.chosen], self.first)
+        return result
+
+
 def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
     """Rows of ``rows`` owners from a batch; ``owner`` (N,) says whose each request is, in [0, rows)."""
     state = empty(rows)
     if not len(batch):
         return state
+    order = np.argsort(owner, kind="stable")
+    whole = _Sorted.of(order, owner[order])
     second = batch.time // 1000
     generation = second // GENERATION
     newest = np.zeros(rows, np.int64)
-    np.maximum.at(newest, owner, generation)
+    newest[whole.present] = whole.highest(generation)
     state["generation"] = newest
     for name in ("created", "rpm", "tpm"):
-        _maximum_at(state[name], owner, getattr(batch, name))
-    _fold_minutes(state, owner, second, batch)
-    columns, sampled, hashes, moments = _columns(batch), _sampled(batch), _hashes(batch), _moments(batch)
-    shingles, turns = _shingles(batch), _turns(batch)
-    for age in (0, 1):
-        chosen = np.flatnonzero(generation == newest[owner] - age)
-        if len(chosen):
-            _fold_generation(state, batch, chosen, owner[chosen], age, columns, hashes, sampled, moments, shingles, turns)
+        state[name][whole.present] = narrow(whole.highest(getattr(batch, name)), np.uint32)
+    minute = np.zeros(rows, np.int64)
+    minute[whole.present] = whole.highest(second // 60)
+    state["minute"] = minute
+    _fold_minutes(state, owner, second, minute, batch)
+    offered = _Offered(_columns(batch), _hashes(batch), _sampled(batch), _moments(batch), _shingles(batch), _turns(batch))
+    age = newest[whole.owner] - generation[order]
+    slot = generation[order] % 2
+    for each in (0, 1):
+        mine = np.flatnonzero((age <= 1) & (slot == each))
+        if len(mine):
+            _fold_generation(state["slots"][:, each], batch, _Sorted.of(order[mine], whole.owner[mine]), offered)
     return state
 
 
-def _maximum_at(target: Array, owner: Array, values: Array) -> None:
-    highest = np.zeros(len(target), np.int64)
-    np.maximum.at(highest, owner, values)
-    target[:] = narrow(highest, target.dtype)
-
-
-def _fold_minutes(state: Array, owner: Array, second: Array, batch: RequestBatch) -> None:
+def _fold_minutes(state: Array, owner: Array, second: Array, newest: Array, batch: RequestBatch) -> None:
     minute = second // 60
-    newest = np.zeros(len(state), np.int64)
-    np.maximum.at(newest, owner, minute)
-    state["minute"] = newest
     live = np.flatnonzero(minute > newest[owner] - MINUTES)
     cell, cells = owner[live] * MINUTES + minute[live] % MINUTES, len(state) * MINUTES
     refused = batch.status[live] == 429
@@ -235,40 +270,48 @@ def _moments(batch: RequestBatch) -> dict[str, Array]:
     return {"model_first": first * answered, "model_last": ((minute << np.uint64(32)) | model) * answered}
 
 
-def _fold_generation(
-    state: Array, batch: RequestBatch, chosen: Array, owner: Array, age: int,
-    columns: Array, hashes: dict[str, Array], sampled: dict[str, Array], moments: dict[str, Array],
-    shingles: Array, turns: dict[str, Array],
-) -> None:  # fmt: skip
-    """Add the requests at ``chosen`` to their owners' slot of the generation ``age`` before the newest."""
-    rows = len(state)
-    slot = (state["generation"].astype(np.int64) - age) % 2
-    part = np.zeros(rows, dtype=GENERATION_ROW)
-    order = np.argsort(owner, kind="stable")
-    first = np.flatnonzero(np.diff(owner[order], prepend=-1))
-    present = owner[order][first]
-    part["counters"][present] = narrow(np.add.reduceat(columns[chosen][order], first, axis=0), np.uint32)
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What each request of a batch offers to its owner's registers."""
+
+    columns: Array
+    hashes: dict[str, Array]
+    sampled: dict[str, Array]
+    moments: dict[str, Array]
+    shingles: Array
+    turns: dict[str, Array]
+
+
+def _fold_generation(part: Array, batch: RequestBatch, mine: _Sorted, offered: _Offered) -> None:
+    """Fill the generations ``part`` (rows,) of the owners that are there from their requests."""
+    chosen, owner, first = mine.chosen, mine.owner, mine.first
+    run, runs = mine.run, len(first)
+    present: Array | slice = slice(None) if runs == len(part) else mine.present
+    part["counters"][present] = narrow(np.add.reduceat(offered.columns.take(chosen, axis=1), first, axis=1), np.uint32).T
     answered = batch.status[chosen] < 400
-    content = batch.text.content[chosen].astype(np.int32) * answered[:, None]
-    part["content"][present] = np.add.reduceat(content[order], first, axis=0, dtype=np.int32)
-    hour = batch.time[chosen] // 3_600_000 % HOURS
-    counts = np.bincount(owner[answered] * HOURS + hour[answered], minlength=rows * HOURS).reshape(rows, HOURS)
-    part["hours"] = narrow(counts, np.uint8)
+    content = batch.text.content[chosen].astype(np.int32)
+    content[~answered] = 0
+    part["content"][present] = np.add.reduceat(content, first, axis=0, dtype=np.int32)
+    hour = (batch.time[chosen] // 3_600_000 % HOURS)[answered]
+    met = np.flatnonzero(np.bincount(hour, minlength=HOURS))  # few of the week's, as a log goes on in time
+    cell = run[answered] * len(met) + np.searchsorted(met, hour)
+    hours = np.zeros((runs, HOURS), np.uint8)
+    hours[:, met] = narrow(np.bincount(cell, minlength=runs * len(met)).reshape(runs, len(met)), np.uint8)
+    part["hours"][present] = hours
     for name, bits in MAPS.items():
-        values = hashes[name][chosen]
+        values = offered.hashes[name][chosen]
         byte, mask = bit(values, bits, shift=3)
         mask[values == 0] = 0
         np.bitwise_or.at(part[f"map_{name}"], (owner, byte), mask)
-    part["shingles"], part["shingle_counts"] = bottom_counted(
-        np.repeat(owner, shingles.shape[1]), shingles[chosen].ravel(), rows, SHINGLES_KEPT
+    part["shingles"][present], part["shingle_counts"][present] = bottom_counted(
+        np.repeat(run, offered.shingles.shape[1]), offered.shingles[chosen].ravel(), runs, SHINGLES_KEPT
     )
     for name, keep in TURNS.items():
-        part[f"sample_{name}"] = bottom(np.repeat(owner, 2), turns[name][chosen].ravel(), rows, keep)
+        part[f"sample_{name}"][present] = bottom(np.repeat(run, 2), offered.turns[name][chosen].ravel(), runs, keep)
     for name, keep in SAMPLES.items():
-        part[f"sample_{name}"] = bottom(owner, sampled[name][chosen], rows, keep)
+        part[f"sample_{name}"][present] = bottom(run, offered.sampled[name][chosen], runs, keep)
     for name in MOMENTS:
-        np.maximum.at(part[name], owner, moments[name][chosen])
-    state["slots"][present, slot[present]] = part[present]
+        part[name][present] = mine.highest(offered.moments[name])
 
 
 # --------------------------------------------------------------------------------------------------- merge
@@ -355,25 +398,50 @@ def merge_all(state: Array) -> Array:
 # -------------------------------------------------------------------------------------------------- on the wire
 
 _PREFIX = bytes([0x53, VERSION])  # "S" and the version
+_MARK = np.frombuffer(_PREFIX, np.uint8)
+_SIZE = len(_PREFIX) + ROW.itemsize
 
 
 def to_bytes(state: Array) -> list[bytes]:
     """Each row as ``1 + 1 + ROW.itemsize`` bytes: a mark, the version, the registers in little-endian order."""
-    data, size = np.ascontiguousarray(state).tobytes(), ROW.itemsize
-    return [_PREFIX + data[at : at + size] for at in range(0, len(data), size)]
+    data = packed(state)
+    return [data[at : at + _SIZE] for at in range(0, len(data), _SIZE)]
+
+
+def packed(state: Array) -> bytes:
+    """The rows of :func:`to_bytes` one after the other."""
+    wire = np.empty((len(state), _SIZE), np.uint8)
+    wire[:, : len(_MARK)] = _MARK
+    wire[:, len(_MARK) :] = np.ascontiguousarray(state).view(np.uint8).reshape(len(state), ROW.itemsize)
+    return wire.tobytes()
 
 
 def from_bytes(values: list[bytes]) -> Array:
     """The inverse of :func:`to_bytes`; ``StateError`` for another version or a wrong length."""
-    size = len(_PREFIX) + ROW.itemsize
     for value in values:
-        if value[:1] != _PREFIX[:1]:
-            raise StateError("these bytes are not a siphonwatch account state; is the key prefix another program's?")
-        if value[1:2] != _PREFIX[1:]:
-            raise StateError(
-                f"account state of version {value[1] if len(value) > 1 else 'none'}, this siphonwatch reads version {VERSION}: "
-                "start with an empty --prefix, or run the version that wrote it"
-            )
-        if len(value) != size:
-            raise StateError(f"account state of {len(value)} bytes, expected {size}: the value was cut short")
-    return np.frombuffer(b"".join([value[2:] for value in values]), dtype=ROW).copy()
+        _check(value)
+    return unpacked(b"".join(values))
+
+
+def unpacked(data: bytes | memoryview) -> Array:
+    """The inverse of :func:`packed`, with the errors of :func:`from_bytes`."""
+    if len(data) % _SIZE:
+        _check(bytes(data[len(data) // _SIZE * _SIZE :]))
+    wire = np.frombuffer(data, np.uint8).reshape(-1, _SIZE)
+    wrong = np.flatnonzero((wire[:, : len(_MARK)] != _MARK).any(axis=1))
+    if len(wrong):
+        _check(wire[wrong[0]].tobytes())
+    rows: Array = np.ascontiguousarray(wire[:, len(_MARK) :]).view(ROW).reshape(-1)
+    return rows
+
+
+def _check(value: bytes) -> None:
+    if value[:1] != _PREFIX[:1]:
+        raise StateError("these bytes are not a siphonwatch account state; is the key prefix another program's?")
+    if value[1:2] != _PREFIX[1:]:
+        raise StateError(
+            f"account state of version {value[1] if len(value) > 1 else 'none'}, this siphonwatch reads version {VERSION}: "
+            "start with an empty --prefix, or run the version that wrote it"
+        )
+    if len(value) != _SIZE:
+        raise StateError(f"account state of {len(value)} bytes, expected {_SIZE}: the value was cut short")

@@ -30,7 +30,7 @@ class Part(msgspec.Struct, frozen=True):
 
 class _Written(msgspec.Struct, array_like=True):
     accounts: list[str]
-    rows: bytes
+    rows: memoryview
 
 
 class PaneFile:
@@ -43,8 +43,8 @@ class PaneFile:
 
     def write(self, tick: int, pane: Pane) -> None:
         """Append the pane of ``tick``."""
-        rows = b"".join(state.to_bytes(pane.filled))
-        packed = self._pack.compress(msgspec.msgpack.encode(_Written(pane.accounts, rows)))
+        written = _Written(pane.accounts, memoryview(state.packed(pane.filled)))
+        packed = self._pack.compress(msgspec.msgpack.encode(written))
         self._file.write(packed)
         self.parts.append(Part(tick, self._name, self._at, len(packed), pane.requests, len(pane.index)))
         self._at += len(packed)
@@ -68,10 +68,7 @@ class PaneFolder:
         source = self._files[part.file]
         source.seek(part.start)
         found = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(source.read(part.length)), type=_Written)
-        pane = Pane()
-        size = len(found.rows) // max(len(found.accounts), 1)
-        pane.add(found.accounts, state.from_bytes([found.rows[at : at + size] for at in range(0, len(found.rows), size)]))
-        return pane
+        return Pane({account: position for position, account in enumerate(found.accounts)}, state.unpacked(found.rows))
 
     def close(self) -> None:
         """Let the files go."""
