@@ -6,7 +6,7 @@ Changing a number changes verdicts: keep one set for a deployment and its replay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -72,6 +72,15 @@ class Settings:
     drift_odds: float = 0.3
     """What the flag is raised by while the whole population moves: caution instead of a flood."""
 
+    # -- bounds
+    accounts_most: int = 500_000
+    """Accounts that are kept, about 1.2 GB of them. Beyond, the least suspicious are let go, in each of 256 shards by itself; a provider
+    with more of them in two weeks raises it."""
+    link_most: int = 50_000
+    """Accounts among which links are sought: all, as long as they are no more; else half of them the strongest, half a fair sample."""
+    queue_most: int = 20_000
+    """Accounts that the review queue is chosen from, the strongest."""
+
     # -- campaigns
     link_ms: int = 3 * HOUR_MS
     """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
@@ -130,6 +139,11 @@ class Settings:
     """Models met so soon after the log's start were there before."""
     models_known: int = 256
     """Models remembered, the newest: a provider has some dozens, and names are the client's to choose."""
+
+    @property
+    def identity(self) -> str:
+        """What must be the same for states and context to mean the same: all but the bounds, which may be raised at any time."""
+        return repr(replace(self, accounts_most=0, link_most=0, queue_most=0))
 
 
 DEFAULT = Settings()

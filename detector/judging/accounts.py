@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ Array = npt.NDArray[Any]
 
 NOTHING = -99.0  # evidence of an account that was never judged
 NEVER = -1
+SHARDS = 256  # for good: what is bounded is bounded in each of them, so that it does not matter who holds which
 EVIDENCE = ("evidence", "own", "current", "shipped", "plain")  # fields in log-odds
 
 RECORD = np.dtype(
@@ -79,6 +81,11 @@ def facts(account: str, record: Any) -> Facts:
     )
 
 
+def shard_of(account: str) -> int:
+    """The shard of an account, 0 to ``SHARDS`` - 1."""
+    return crc32(account.encode()) % SHARDS
+
+
 class Accounts:
     """Rows and records by account id."""
 
@@ -87,6 +94,7 @@ class Accounts:
         self.ids: list[str] = []
         self.rows = state.empty(0)
         self.records = np.zeros(0, dtype=RECORD)
+        self.shards = bytearray()  # of each account the number of its shard
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -97,8 +105,9 @@ class Accounts:
             if account not in self.index:
                 self.index[account] = len(self.ids)
                 self.ids.append(account)
+                self.shards.append(shard_of(account))
         if len(self.ids) > len(self.rows):
-            room = max(len(self.ids), 2 * len(self.rows), 1024) - len(self.rows)
+            room = max(len(self.ids), len(self.rows) * 5 // 4, 1024) - len(self.rows)  # doubling would hold as much again for nothing
             fresh = np.zeros(room, dtype=RECORD)
             for name in EVIDENCE:
                 fresh[name] = NOTHING
@@ -107,6 +116,10 @@ class Accounts:
             self.rows = np.concatenate([self.rows, state.empty(room)])
             self.records = np.concatenate([self.records, fresh])
         return np.fromiter((self.index[account] for account in accounts), np.int64, len(accounts))
+
+    def names(self, position: Array) -> list[str]:
+        """The ids of the accounts at ``position`` (N,)."""
+        return [self.ids[each] for each in position.tolist()]
 
     def known(self) -> tuple[Array, Array]:
         """(rows, records) of all accounts, without the spare room."""
@@ -119,6 +132,7 @@ class Accounts:
         rows, records = self.rows[: len(keep)][keep], self.records[: len(keep)][keep]
         self.rows, self.records = rows, records
         self.index = {account: at for at, account in enumerate(self.ids)}
+        self.shards = bytearray(np.frombuffer(self.shards, np.uint8)[keep].tobytes())
         return dropped
 
     def put(self, accounts: list[str], rows: Array, records: Array) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+import msgspec
 import numpy.typing as npt
 from siphonwatch.detector.learning.lesson import Lesson
 from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import Settings
-from siphonwatch.detector.sketch.row import MOMENTS
 from siphonwatch.detector.verdicts.campaign import Campaign
 
 Array = npt.NDArray[Any]
@@ -36,9 +35,8 @@ class Context:
     lesson: Lesson = field(default_factory=Lesson)
     queue: list[Card] = field(default_factory=list)  # whom to look at next, as of this epoch
 
-    def meet_models(self, rows: Array, tick: int, settings: Settings) -> None:
-        """Note models that nobody used before, from the rows of a tick's requests."""
-        met = np.unique(np.concatenate([rows["slots"][name].ravel() for name in MOMENTS]) & np.uint64(0xFFFFFFFF))
+    def meet_models(self, met: Array, tick: int, settings: Settings) -> None:
+        """Note models that nobody used before, from the ascending marks of those that a tick's requests were answered by."""
         for model in met.tolist():
             if model and model not in self.models:
                 self.models[model] = tick
@@ -50,3 +48,14 @@ class Context:
         quiet = self.begun + settings.release_quiet_ms // settings.tick_ms
         recent = self.closed - settings.release_ms // settings.tick_ms
         return [model for model, tick in self.models.items() if tick > quiet and tick >= recent]
+
+    def without(self, names: set[str]) -> None:
+        """Forget accounts by name, in campaigns and in the queue."""
+        for one in self.campaigns:
+            left = [row for row, name in enumerate(one.members) if name not in names]
+            one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
+        self.queue = [
+            msgspec.structs.replace(card, accounts=[each for each in card.accounts if each not in names])
+            for card in self.queue
+            if card.account not in names
+        ]

@@ -6,11 +6,14 @@ that order.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NOTHING
+from siphonwatch.detector.judging.shard import Shard
+from siphonwatch.detector.judging.shards import fetch, linkable
 from siphonwatch.detector.scoring import group_judge
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.groups import Groups
@@ -26,14 +29,15 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], Array]:
-    """Link, judge and pass on: what is told of campaigns at event time ``at`` (ms), and the positions of all their members, by id."""
-    context, settings, prior = engine.context, engine.settings, engine.prior.groups
+def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], frozenset[int]]:
+    """Link and judge: what is told of campaigns at event time ``at`` (ms), and the numbers of those that were found just now."""
+    context, settings, prior, scorer = engine.context, engine.settings, engine.prior.groups, engine.scorer
     _leave(engine)
-    chosen = _candidates(engine)
-    if prior is not None and len(chosen) >= settings.link_least:
-        view = engine.view(engine.accounts.known()[0][chosen])
-        own = engine.shipped.log_odds(matrix(view), engine.summary)  # rulings are on accounts, and move them all: groups stay as they were
+    chosen = fetch(engine.shards, linkable(engine.shards, settings))
+    found: set[int] = set()
+    if prior is not None and len(chosen.names) >= settings.link_least:
+        view = scorer.view(chosen.rows)
+        own = scorer.shipped.log_odds(matrix(view), scorer.summary)  # rulings are on accounts, and move them all: groups stay as they were
         links = linking.links(view)
         candidates = linking.groups(view, own, links, settings)
         if candidates:
@@ -42,74 +46,51 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], Ar
             scores = group_judge.scores(features, prior)
             strongest = group_judge.best(scores, candidates, len(view))
             above = scores - prior.height - group_judge.middle(strongest, prior, settings.reference_accounts, settings.group_range)
-            _adopt(engine, chosen, links, candidates, above, standing, features, at)
+            found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
     for one in context.campaigns:
         one.evidence = context.height + one.strength
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
-    told = [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)]
-    return told, engine.accounts.positions(sorted({name for one in context.campaigns for name in one.members}))
-
-
-def shares(engine: Engine, position: Array) -> Array:
-    """(N,) what accounts have of their campaigns' evidence now; ``NOTHING`` without one."""
-    numbers = engine.accounts.records["campaign"][position]
-    result = np.full(len(position), NOTHING)
-    for number in np.unique(numbers[numbers > 0]).tolist():
-        one = next((each for each in engine.context.campaigns if each.number == number), None)
-        if one is None:
-            continue
-        share = dict(zip(one.members, one.shares, strict=True))
-        for row in np.flatnonzero(numbers == number).tolist():
-            result[row] = engine.context.height + share.get(engine.accounts.ids[int(position[row])], NOTHING)
-    return result
-
-
-def _candidates(engine: Engine) -> Array:
-    """Positions of the accounts that may be grouped, in the order of their ids: all that were judged and are not allowed."""
-    _, records = engine.accounts.known()
-    judged = np.flatnonzero((records["current"] > NOTHING) & (records["allowed"] == 0))
-    ids = np.array([engine.accounts.ids[row] for row in judged.tolist()], dtype=object)
-    result: Array = judged[np.argsort(ids, kind="stable")]
-    return result
+    return [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)], frozenset(found)
 
 
 def _leave(engine: Engine) -> None:
-    """Members that the engine has forgotten leave their campaigns; a campaign that has too few left is over."""
-    context, known, settings = engine.context, engine.accounts.index, engine.settings
+    """Members that are no longer known leave their campaigns; a campaign that has too few left is over."""
+    context, settings = engine.context, engine.settings
+    members = sorted({name for one in context.campaigns for name in one.members})
+    known = {name for part in engine.shards.all(partial(Shard.known, names=members)) for name in part}
     for one in context.campaigns:
         left = [row for row, name in enumerate(one.members) if name in known]
         if len(left) < len(one.members):
             one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
     strongest = sorted(context.campaigns, key=lambda one: (-one.strength, one.number))[: settings.campaigns_most]
     stay = {one.number for one in strongest if len(one.members) >= settings.link_least}
-    for one in context.campaigns:
-        if one.number not in stay:
-            engine.accounts.records["campaign"][engine.accounts.positions(one.members)] = 0
-            engine.changed.update(one.members)
     context.campaigns = [one for one in context.campaigns if one.number in stay]
 
 
 def _adopt(
-    engine: Engine, chosen: Array, links: linking.Links, candidates: list[Array], above: Array,
+    engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], above: Array,
     standing: group_judge.Standing, features: Array, at: int,
-) -> None:  # fmt: skip
+) -> set[int]:  # fmt: skip
     """Make campaigns of the groups that are over their height, and give each the number of the known one that it goes on from."""
-    context, accounts = engine.context, engine.accounts
+    context = engine.context
     flagged = np.flatnonzero(above >= 0.0).tolist()
     found: dict[frozenset[str], list[int]] = {}
     for together in campaigns.united([candidates[number] for number in flagged]):
         parts = [flagged[each] for each in together]
         members = np.unique(np.concatenate([candidates[number] for number in parts]))
-        found[frozenset(accounts.ids[row] for row in chosen[members].tolist())] = parts
-    for number, names in campaigns.adopt(list(found), context.campaigns, context.next_campaign):
+        found[frozenset(names[row] for row in members.tolist())] = parts
+    adopted = set()
+    for number, group_names in campaigns.adopt(list(found), context.campaigns, context.next_campaign):
         context.next_campaign = max(context.next_campaign, number + 1)
-        parts = found[names]
+        parts = found[group_names]
         members = np.unique(np.concatenate([candidates[part] for part in parts]))
         tied, strength = linking.ties(members, links)
         share = _shares(members, strength, parts, candidates, above, standing.groups.own, engine)
         lead = max(parts, key=lambda part: (above[part], -part))
         why = campaigns.reasons(standing, lead, features[lead], engine.prior.groups) if engine.prior.groups else []
-        _keep(engine, number, [accounts.ids[row] for row in chosen[members].tolist()], share, float(above[lead]), tied, why, at)
+        _keep(engine, number, [names[row] for row in members.tolist()], share, float(above[lead]), tied, why, at)
+        adopted.add(number)
+    return adopted
 
 
 def _shares(
@@ -140,7 +121,7 @@ def _keep(
     why: list[verdict.Reason], at: int,
 ) -> None:  # fmt: skip
     """Add what was found to the campaign of that number: the strongest so far, of it and of each member."""
-    context, accounts = engine.context, engine.accounts
+    context = engine.context
     one = next((each for each in context.campaigns if each.number == number), None)
     if one is None:
         one = Campaign(number, [], at, NOTHING, tied)
@@ -153,23 +134,13 @@ def _keep(
     one.shares = [had[name] for name in one.members]
     if strength >= one.strength:
         one.strength, one.ties, one.reasons = strength, tied, why
-    position, records = accounts.positions(one.members), accounts.records
-    moved = np.flatnonzero((records["campaign"][position] != number) & (records["campaign"][position] > 0)).tolist()
-    for other in {int(records["campaign"][position[row]]) for row in moved}:
-        _give_up(engine, other, {one.members[row] for row in moved})
-    records["campaign"][position] = number
-    records["evidence"][position] = np.maximum(records["evidence"][position], context.height + np.array(one.shares))
-    one.requests = int(records["requests"][position].sum())
-    one.tokens_out = int(records["tokens_out"][position].sum())
-    engine.changed.update(one.members)
-
-
-def _give_up(engine: Engine, number: int, names: set[str]) -> None:
-    """Members that were found to belong to another campaign leave this one."""
-    for one in engine.context.campaigns:
-        if one.number == number:
-            left = [row for row, name in enumerate(one.members) if name not in names]
-            one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
+    for other in context.campaigns:  # who was found to belong here leaves the others
+        left = [row for row, name in enumerate(other.members) if name not in had]
+        if other is not one and len(left) < len(other.members):
+            other.members, other.shares = [other.members[row] for row in left], [other.shares[row] for row in left]
+    records = fetch(engine.shards, one.members).records
+    one.requests = int(records["requests"].sum())
+    one.tokens_out = int(records["tokens_out"].sum())
 
 
 def _tell(one: Campaign, at: int, tick: int) -> CampaignVerdict:

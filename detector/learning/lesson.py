@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.scoring.sums import squared_distances
 from siphonwatch.detector.settings import Settings
 
 Array = npt.NDArray[Any]
@@ -30,8 +31,7 @@ class Lesson(msgspec.Struct, frozen=True):
 
 def resemblance(inputs: Array, examples: Array, width: float) -> Array:
     """(N, R) how much ``inputs`` (N, F) look like ``examples`` (R, F), in [0, 1]: a Gaussian of their distance."""
-    squared = (inputs**2).sum(axis=1)[:, None] + (examples**2).sum(axis=1)[None, :] - 2.0 * inputs @ examples.T
-    result: Array = np.exp(-np.maximum(squared, 0.0) / (2.0 * width**2))
+    result: Array = np.exp(-squared_distances(inputs, examples) / (2.0 * width**2))
     return result
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.scoring.sums import squared_distances
 from siphonwatch.detector.settings import Settings
 
 Array = npt.NDArray[Any]
@@ -58,6 +59,5 @@ def pick(inputs: Array, evidence: Array, height: float, ruled: Array, settings: 
 
 
 def _distances(left: Array, right: Array) -> Array:
-    squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2.0 * left @ right.T
-    result: Array = np.sqrt(np.maximum(squared, 0.0))
+    result: Array = np.sqrt(squared_distances(left, right))
     return result

@@ -16,6 +16,7 @@ from siphonwatch.detector.learning.lesson import Lesson, resemblance
 from siphonwatch.detector.scoring.features import DIRECTION, HIGH, LOW, NAMES, RELATIVE
 from siphonwatch.detector.scoring.group_judge import GroupPrior
 from siphonwatch.detector.scoring.population import Population, Summary
+from siphonwatch.detector.scoring.sums import row_sums
 from siphonwatch.detector.settings import DEFAULT
 
 Array = npt.NDArray[Any]
@@ -75,7 +76,7 @@ class Model:
         """(N,) natural-log odds of harvesting."""
         moved = self.bias - self.prior.bias
         bias = np.where(np.isnan(features).any(axis=1), self.prior.textless_bias + moved, self.bias)
-        result: Array = self.contributions(features, summary).sum(axis=1) + bias + self.resemblance(features, summary)
+        result: Array = row_sums(self.contributions(features, summary)) + bias + self.resemblance(features, summary)
         return result
 
     def resemblance(self, features: Array, summary: Summary) -> Array:
@@ -83,8 +84,7 @@ class Model:
         if not self.lesson.examples:
             return np.zeros(len(features))
         alike = resemblance(self.inputs(features, summary), np.array(self.lesson.examples), self._width)
-        result: Array = alike @ np.array(self.lesson.coefficients)
-        return result
+        return row_sums(alike * np.array(self.lesson.coefficients))
 
     def inputs(self, features: Array, summary: Summary) -> Array:
         """(N, F) what the model sees: scaled and directed, 0 where the log does not hold what it needs."""

@@ -12,9 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.request.fingerprint import DIMENSIONS, NORM
 from siphonwatch.detector.scoring.features import HIGH, LOW, NAMES
-from siphonwatch.detector.sketch.quantities import CLASSES, View
 
 Array = npt.NDArray[Any]
 
@@ -29,17 +27,14 @@ class Summary(msgspec.Struct, frozen=True):
     median: list[float]
     p90: list[float]
     p99: list[float]
-    usual: list[list[float]] = []  # what each traffic class asks about, (len(CLASSES), DIMENSIONS); empty while unknown
     released: list[int] = []  # hashes of models that were released lately
 
 
 class Population:
-    """Histograms (len(FEATURES), BINS) of the accounts' features, and the mean content of their asks."""
+    """Histograms (len(FEATURES), BINS) of the accounts' features."""
 
-    def __init__(self, counts: Array | None = None, content: Array | None = None) -> None:
+    def __init__(self, counts: Array | None = None) -> None:
         self.counts = np.zeros((len(NAMES), BINS), np.int64) if counts is None else counts
-        # for each traffic class: summed content of its accounts' asks, and the number of those
-        self.content = np.zeros((len(CLASSES), DIMENSIONS + 1), np.int64) if content is None else content
 
     def observe(self, features: Array) -> None:
         """Count accounts with ``features`` (N, len(FEATURES))."""
@@ -49,29 +44,9 @@ class Population:
         for row in range(len(NAMES)):
             self.counts[row] += UNIT * np.bincount(cell[known[:, row], row], minlength=BINS)
 
-    def observe_content(self, view: View) -> None:
-        """Count what the accounts of each traffic class ask about, up to 50 asks of each account."""
-        slots = view.state["slots"]["content"].astype(np.int64)
-        asks = view.count("answered").astype(np.int64)
-        counted = np.minimum(asks, 50)
-        mine = (slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]
-        for number in range(len(CLASSES)):
-            chosen = view.traffic == number
-            self.content[number, :-1] += mine[chosen].sum(axis=0)
-            self.content[number, -1] += counted[chosen].sum()
-
     def fade(self, keep: int) -> None:
         """Keep ``keep`` of 64 parts of what was counted."""
         self.counts = self.counts * keep // 64
-        self.content = self.content * keep // 64
-
-    @property
-    def usual(self) -> list[list[float]]:
-        """Mean content of each traffic class's asks, empty as long as one of them has too few to tell."""
-        if self.content[:, -1].min() < 100:
-            return []
-        found: list[list[float]] = (self.content[:, :-1] / (NORM * self.content[:, -1:])).tolist()
-        return found
 
     @property
     def accounts(self) -> float:
@@ -98,4 +73,4 @@ class Population:
             inside = (target - below) / np.maximum(counts[row, cell], 1e-9)
             table[at] = LOW + width * (cell + np.clip(inside, 0.0, 1.0))
         p10, median, p90, p99 = table.tolist()
-        return Summary(p10, median, p90, p99, self.usual)
+        return Summary(p10, median, p90, p99)

@@ -20,19 +20,14 @@ Array = npt.NDArray[Any]
 
 
 BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
-CLASSES = ("product", "dialogue", "bare")  # of traffic: who sets system prompts, who goes on talking, who does neither
 
 
 class View:
     """N accounts' states as quantities of shape (N,), each worked out once and only when asked for."""
 
-    def __init__(self, state: Array, usual: Sequence[Sequence[float]] = (), released: Sequence[int] = ()) -> None:
-        """What is known of the population: what each traffic class usually asks about, and which models were released lately.
-
-        ``usual`` is (CLASSES, DIMENSIONS), empty while unknown; ``released`` holds hashes of models.
-        """
+    def __init__(self, state: Array, released: Sequence[int] = ()) -> None:
+        """Look at the rows ``state`` (N,); ``released`` holds hashes of models that were released lately."""
         self.state = state
-        self.usual = np.asarray(usual, dtype=np.float64)
         self.released = np.asarray(released, dtype=np.uint64)
 
     def __len__(self) -> int:
@@ -105,27 +100,6 @@ class View:
         total = slots[:, 0].astype(np.float64) + slots[:, 1]
         result: Array = total / (NORM * np.maximum(self.count("answered"), 1.0))[:, None]
         return result
-
-    @cached_property
-    def traffic(self) -> Array:
-        """(N,) number of each account's traffic class in ``CLASSES``."""
-        product = (self.share("systems") > 0.5) | (self.share("tools") > 0.5)
-        dialogue = (self.share("follow_ups") > 0.25) | (self.share("end_users") > 0.5)
-        result: Array = np.where(product, 0, np.where(dialogue, 1, 2))
-        return result
-
-    @cached_property
-    def discrepancy(self) -> Array:
-        """Squared distance of the account's mean content from that of its traffic class, in [0, 1]; 0 where unknown.
-
-        The maximum mean discrepancy under the fingerprint's random features (Gretton et al. 2012), less what so few asks
-        scatter by chance.
-        """
-        if not self.usual.size:
-            return np.zeros(len(self))
-        squared = ((self.content - self.usual[self.traffic]) ** 2).sum(axis=1)
-        asks = self.count("answered")
-        return np.where(asks >= 5, np.clip(squared - 1.0 / np.maximum(asks, 1.0), 0.0, 1.0), 0.0)
 
     @cached_property
     def shingles(self) -> tuple[Array, Array]:

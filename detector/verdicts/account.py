@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.scoring.features import EXTRACTION, FEATURES, Feature
 from siphonwatch.detector.scoring.population import Summary
+from siphonwatch.detector.scoring.spectrum import Spectrum
 from siphonwatch.detector.settings import Settings
 
 Array = npt.NDArray[Any]
@@ -128,8 +129,8 @@ def of_campaign(found: list[Reason]) -> list[Reason]:
     return [msgspec.structs.replace(one, text=f"its campaign {one.text}") for one in found]
 
 
-def flag_height(settings: Settings, evidence: Array) -> float:
-    """Evidence at which an account is flagged, from the strongest evidence (N,) of every judged account.
+def flag_height(settings: Settings, evidence: Spectrum) -> float:
+    """Evidence at which an account is flagged, from the strongest evidence of every judged account.
 
     Evidence is a sum of many features, so the innocents' tail is taken as a normal one: its scale is read between two quantiles
     and extrapolated to the wanted share of false alarms. (An exponential tail, fitted the same way, came out twice too high on
@@ -139,11 +140,13 @@ def flag_height(settings: Settings, evidence: Array) -> float:
     """
     if len(evidence) < settings.tail_accounts:
         return settings.flag_odds
-    ordered, height, normal = np.sort(evidence), settings.flag_odds, NormalDist()
+    height, normal = settings.flag_odds, NormalDist()
     outer, inner, wanted = (normal.inv_cdf(level) for level in (settings.tail_from, settings.tail_to, 1 - settings.false_alarms))
     for _ in range(20):
-        innocent = ordered[ordered < height]
-        low, high = np.quantile(innocent, [settings.tail_from, settings.tail_to])
+        innocent = evidence.below(height)
+        if not len(innocent):
+            break
+        low, high = innocent.quantiles([settings.tail_from, settings.tail_to])
         extrapolated = high + (high - low) / (inner - outer) * (wanted - inner)
         lifted = float(np.clip(extrapolated, settings.flag_odds - settings.flag_range, settings.flag_odds + settings.flag_range))
         if abs(lifted - height) < 1e-3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,17 +50,19 @@ def own_reasons(row: Array, record: Array, signs: list[int]) -> list[limits.Limi
 
 
 def of_campaigns(
-    delta: Array, accounts: Accounts, position: Array, campaigns: list[Campaign], at: int, tick: int, settings: Settings
+    together: Mapping[int, Sequence[tuple[str, Array, int]]], campaigns: list[Campaign], at: int, tick: int, settings: Settings
 ) -> list[LimitVerdict]:
-    """The same over the members of each campaign that were active together, against the largest limit that one of them has."""
+    """The same over the members of each campaign that were active ``together``, against the largest limit that one of them has.
+
+    ``together`` is: number of a campaign -> (member, its row of the tick (1,), its limit of requests a minute).
+    """
     found = []
-    numbers = accounts.records["campaign"][position]
     for one in campaigns:
-        members = np.flatnonzero(numbers == one.number)
+        members = sorted(together.get(one.number, ()), key=lambda member: member[0])
         if len(members) < 2:
             continue
-        limit = int(accounts.rows["rpm"][position[members]].max())
-        counts, peaks = limits.combined(delta[members], limit)
+        limit = max(rpm for _, _, rpm in members)
+        counts, peaks = limits.combined(np.concatenate([row for _, row, _ in members]), limit)
         total, most = np.array(one.limit_counts) + counts, np.maximum(one.limit_peaks, peaks)
         most[limits.HAND_OVER] = one.limit_peaks[limits.HAND_OVER] + peaks[limits.HAND_OVER]
         one.limit_counts, one.limit_peaks = total.tolist(), most.tolist()

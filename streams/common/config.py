@@ -72,6 +72,7 @@ class Config(BaseSettings):
     lateness_seconds: float = Field(
         DEFAULT.lateness_ms / 1000, ge=0, le=86_400, description="how late an event may come and still count in its own tick"
     )
+    accounts_most: int = Field(DEFAULT.accounts_most, ge=256, description="accounts that are kept; beyond, the least suspicious are let go")
     ahead_hours: float = Field(
         DEFAULT.ahead_ms / 3.6e6, gt=0, description="an event this far ahead of Kafka's own time of its record is refused"
     )
@@ -150,6 +151,7 @@ class Config(BaseSettings):
             lateness_ms=round(self.lateness_seconds * 1000),
             ahead_ms=round(self.ahead_hours * 3.6e6),
             behind_ms=round(self.behind_hours * 3.6e6),
+            accounts_most=self.accounts_most,
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD, Facts, facts
 from siphonwatch.detector.judging.context import Context
-from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.scorer import Scorer
 from siphonwatch.detector.learning.queue import Card
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.features import FEATURES, matrix
@@ -63,12 +63,12 @@ class Desk:
         self.book, self._key, self._hash_key = store, account_key, hash_key
         stored = store.context()
         self.context = snapshot.unpack_context(stored, settings) if stored else Context(height=settings.flag_odds)
-        self.engine = Engine(prior, settings, self.context)
+        self.scorer = Scorer(prior, settings, self.context)
 
     @property
     def summary(self) -> Summary:
         """The population that verdicts are given by now."""
-        return self.engine.summary
+        return self.scorer.summary
 
     def named(self, account: str) -> str:
         """The account as it is stored: a plain id becomes its pseudonym where there is a key, a pseudonym stays one."""
@@ -105,8 +105,8 @@ class Desk:
         """One account; ``UsageError`` where it is not known."""
         account = self.named(account)
         row, record = self.looked_up(account)
-        found = matrix(self.engine.view(row))
-        features, over, summary = found[0], self.engine.over_median(found)[0], self.summary
+        found = matrix(self.scorer.view(row))
+        features, over, summary = found[0], self.scorer.over_median(found)[0], self.summary
         lines = []
         for at, one in enumerate(FEATURES):
             shown, median, p99 = (number(each, one) for each in (features[at], summary.median[at], summary.p99[at]))

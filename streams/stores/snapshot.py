@@ -14,7 +14,6 @@ from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.scoring.population import BINS, Population
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
-from siphonwatch.detector.sketch.quantities import CLASSES
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
@@ -31,7 +30,6 @@ class _Stored(msgspec.Struct):
     epoch: int
     height: float
     population: bytes
-    content: bytes
     campaigns: list[Campaign]
     next_campaign: int
     history: list[float]
@@ -50,12 +48,11 @@ def pack_context(engine: Engine) -> bytes:
     return msgspec.msgpack.encode(
         _Stored(
             state.VERSION,
-            repr(engine.settings),
+            engine.settings.identity,
             context.closed,
             context.epoch,
             context.height,
             context.population.counts.astype("<i8").tobytes(),
-            context.population.content.astype("<i8").tobytes(),
             context.campaigns,
             context.next_campaign,
             context.history,
@@ -84,15 +81,14 @@ def models_met(context: bytes | None) -> frozenset[int]:
 def unpack_context(value: bytes, settings: Settings) -> Context:
     """The inverse of :func:`pack_context`; ``UsageError`` where it was written under other settings."""
     stored = msgspec.msgpack.decode(value, type=_Stored)
-    if stored.version != state.VERSION or stored.settings != repr(settings):
+    if stored.version != state.VERSION or stored.settings != settings.identity:
         raise UsageError(
             "the store was written with other detection settings or by another version: go back to those, "
             "or start afresh with another --prefix and read the topic again"
         )
     counts = np.frombuffer(stored.population, dtype="<i8").reshape(len(NAMES), BINS).astype(np.int64)
-    content = np.frombuffer(stored.content, dtype="<i8").reshape(len(CLASSES), -1).astype(np.int64)
     return Context(
-        stored.closed, stored.epoch, stored.height, Population(counts, content), stored.campaigns, stored.next_campaign,
+        stored.closed, stored.epoch, stored.height, Population(counts), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting, stored.begun, stored.models,
         stored.released, stored.taught, stored.lesson, stored.queue,
     )  # fmt: skip

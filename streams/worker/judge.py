@@ -222,6 +222,9 @@ class Judge:
                 self._shadow.close(tick, beside)
         verdicts = [one for one in found if isinstance(one, Verdict)]
         changed, dropped = engine.take_changes()
+        if let_go := engine.take_crowded():
+            self._metrics.let_go.inc(let_go)
+            log.warning("too many accounts: the least suspicious were let go", accounts=let_go, most=engine.settings.accounts_most)
         moved = {one.account_id for one in verdicts}
         hashes = {account: engine.verdicts.get(account) for account in changed if account in engine.verdicts or account in moved}
         findings = [finding.encode(one) for one in found]

@@ -37,6 +37,7 @@ class Metrics:
         self.verdict_time = Gauge("siphonwatch_verdict_event_time_seconds", "Event time of the newest judging.", registry=r)
         self.verdict_wall = Gauge("siphonwatch_verdict_wall_time_seconds", "Wall time of the newest judging.", registry=r)
         self.accounts = Gauge("siphonwatch_accounts", "Accounts known, by level.", ["level"], registry=r)
+        self.let_go = Counter("siphonwatch_accounts_let_go", "Accounts let go as there were more than accounts_most.", registry=r)
         self.changes = Counter("siphonwatch_verdict_changes", "Verdicts changed, by the new level.", ["level"], registry=r)
         self.flagged = Counter("siphonwatch_accounts_flagged", "Accounts whose level reached throttle or block from below.", registry=r)
         self.campaigns = Gauge("siphonwatch_campaigns", "Campaigns known.", registry=r)

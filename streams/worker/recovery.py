@@ -93,8 +93,8 @@ def again(engine: Engine) -> dict[str, Verdict]:
     lost = [at for at in np.flatnonzero(records["level"] > 0).tolist() if engine.accounts.ids[at] not in engine.verdicts]
     tick = engine.context.closed
     at = (tick + 1) * engine.settings.tick_ms + engine.settings.lateness_ms
-    found = engine.reasons(np.array(lost, dtype=np.int64))
-    described = [engine.describe(position, Level.CLEAR, at, tick, why) for position, why in zip(lost, found, strict=True)]
+    found = engine.shard.reasons(np.array(lost, dtype=np.int64))
+    described = [engine.shard.describe(position, Level.CLEAR, at, tick, why) for position, why in zip(lost, found, strict=True)]
     return {one.account_id: one for one in described}
 
 

@@ -60,7 +60,7 @@ class Pipeline:
 
     @property
     def weights(self) -> dict[str, float]:
-        return dict(self._judge.engine.model.weights)
+        return dict(self._judge.engine.scorer.model.weights)
 
     def close(self) -> None:
         self._store.close()

@@ -98,11 +98,11 @@ class TestKept(BookContract):
         ruling = before.rule(ruled, True, "ada", "", None)
         book.settle()
         taught = desk(book)
-        assert taught.engine.model.weights != before.engine.model.weights
+        assert taught.scorer.model.weights != before.scorer.model.weights
         assert ruled not in [card.account for card in taught.queue]
         taught.take_back(ruling.id)
         book.settle()
-        assert desk(book).engine.model.weights == before.engine.model.weights
+        assert desk(book).scorer.model.weights == before.scorer.model.weights
 
     def test_everything_stands_in_the_folder(self, tmp_path: Path) -> None:
         book = KeptBook(desks.keep(tmp_path), prior.load(), DEFAULT)

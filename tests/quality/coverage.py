@@ -19,7 +19,6 @@ import zstandard
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.scoring.features import NAMES, matrix
-from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.simulate import simulate, varied
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
@@ -61,9 +60,6 @@ def table(parts: Iterator[tuple[list[Request], Sequence[int]]]) -> pd.DataFrame:
         rows[position] = state.merge(rows[position], state.fold(columns, codes, len(names)))
         plain.append(_plain(requests, columns))
     view = View(rows[: len(index)])
-    known = Population()
-    known.observe_content(view)
-    view = View(rows[: len(index)], known.usual)
     features = pd.DataFrame(matrix(view), index=list(index), columns=[f"feature {name}" for name in NAMES])
     quantities = _by_account(pd.concat(plain))
     found = quantities.join(features)

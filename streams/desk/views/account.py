@@ -58,15 +58,15 @@ def account_view(desk: Desk, account: str, standing: Standing | None, findings: 
     """``findings`` are those about it, newest first; ``UsageError`` where it is not known."""
     account = desk.named(account)
     row, record = desk.looked_up(account)
-    known, view, context = facts(account, record), desk.engine.view(row), desk.context
+    known, view, context = facts(account, record), desk.scorer.view(row), desk.context
     features = matrix(view)
-    over, summary = desk.engine.over_median(features)[0], desk.summary
+    over, summary = desk.scorer.over_median(features)[0], desk.summary
     order = [at for at in np.argsort(-over, kind="stable").tolist() if not math.isnan(features[0, at])][:STRONGEST]
     told = [decode(each) for each in findings[:TOLD]]
     ruled = [ruling for ruling in desk.rulings() if account in (ruling.subject, *ruling.others, *ruling.accounts)]
     points = trace.line(record)
     marks = _marks(known, told, ruled, _released(desk, points))
-    settings = desk.engine.settings
+    settings = desk.scorer.settings
     heights = [
         ("watch", context.height - settings.watch_margin),
         ("throttle", context.height),
@@ -114,7 +114,7 @@ def _heat(view: View) -> Markup:
 
 def _released(desk: Desk, points: Sequence[tuple[float, float]]) -> list[float]:
     """When models were first asked for, within the line: those that were there when the log began are none."""
-    context, settings = desk.context, desk.engine.settings
+    context, settings = desk.context, desk.scorer.settings
     quiet = context.begun + settings.release_quiet_ms // settings.tick_ms
     times = [tick * settings.tick_ms / 1000 for tick in context.models.values() if tick > quiet]
     return [at for at in times if points and points[0][0] - 86_400 <= at <= points[-1][0]]

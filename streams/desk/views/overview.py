@@ -54,7 +54,7 @@ class Overview:
 
 def overview(desk: Desk, among: Strongest, newest: Sequence[bytes], since: float) -> Overview:
     """``since`` is when the person was last here, in event time (epoch seconds)."""
-    context, settings, cards = desk.context, desk.engine.settings, desk.queue
+    context, settings, cards = desk.context, desk.scorer.settings, desk.queue
     fresh = [one for one in map(decode, newest[:NEWEST]) if one.at > since and not _calm(one)]
     judged_to = (context.closed + 1) * settings.tick_ms / 1000
     off: dict[str, int] = {}

@@ -67,7 +67,7 @@ class WhatIf:
 
 def what_if(desk: Desk, among: Strongest, height: float, block_margin: float, watch_margin: float) -> WhatIf:
     """Accounts by their strongest evidence so far against the heights of the levels: what the flag's own rule looks at."""
-    context, settings = desk.context, desk.engine.settings
+    context, settings = desk.context, desk.scorer.settings
     evidence, allowed = among.evidence, among.records["allowed"] > 0
 
     def levels(flag: float, block: float, watch: float) -> npt.NDArray[np.int64]:
@@ -102,8 +102,8 @@ def beside(desk: Desk, among: Strongest, shadow: Prior) -> list[tuple[str, float
     """(account, evidence by the present model, by the shadow's) as the accounts are now, those that differ most first."""
     if not among.names:
         return []
-    features = matrix(desk.engine.view(among.rows))
-    mine = desk.engine.model.log_odds(features, desk.summary)
-    other = Model(shadow, desk.context.lesson, desk.engine.settings.resemblance_width).log_odds(features, desk.summary)
+    features = matrix(desk.scorer.view(among.rows))
+    mine = desk.scorer.model.log_odds(features, desk.summary)
+    other = Model(shadow, desk.context.lesson, desk.scorer.settings.resemblance_width).log_odds(features, desk.summary)
     order = np.argsort(-np.abs(other - mine), kind="stable")
     return [(among.names[at], float(mine[at]), float(other[at])) for at in order.tolist()]

@@ -62,7 +62,7 @@ def campaign_page(visit: Visit) -> Response:
 
 def what_if_page(visit: Visit) -> Response:
     """What other heights would have said."""
-    desk, settings = visit.desk, visit.desk.engine.settings
+    desk, settings = visit.desk, visit.desk.scorer.settings
     try:
         height = float(visit.asked("height") or round(desk.context.height, 2))
         block = float(visit.asked("block") or settings.block_margin)

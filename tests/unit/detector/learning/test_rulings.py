@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.shards import fetch
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
@@ -35,7 +36,9 @@ def played(requests: list[Request], rulings: list[Ruling], size: int = 4096, aft
 def odds(engine: Engine) -> dict[str, float]:
     """Every account by the model and the population as they are in the end."""
     rows, _ = engine.accounts.known()
-    return dict(zip(engine.accounts.ids, engine.model.log_odds(matrix(engine.view(rows)), engine.summary).tolist(), strict=True))
+    scorer = engine.scorer
+    found = scorer.model.log_odds(matrix(scorer.view(rows)), scorer.summary)
+    return dict(zip(engine.accounts.ids, found.tolist(), strict=True))
 
 
 def midday(requests: list[Request]) -> float:
@@ -67,7 +70,7 @@ def test_one_that_is_taken_back_leaves_no_trace(requests: list[Request]) -> None
     taken_back = played(requests, [Ruling("1", account, False, at=at, until=at + 3600.0)])
     assert taken_back.context.taught == []
     assert odds(taken_back) == odds(plain)
-    assert taken_back.model.weights == plain.model.weights
+    assert taken_back.scorer.model.weights == plain.scorer.model.weights
 
 
 def test_a_replay_with_the_rulings_says_what_the_taught_stream_said(requests: list[Request]) -> None:
@@ -105,7 +108,7 @@ def test_a_card_of_the_queue_stands_for_what_is_alike(requests: list[Request]) -
     engine = played(requests, [])
     queue = engine.context.queue
     assert len(queue) > 3
-    inputs = {card.account: engine.inputs_of([card.account])[0] for card in queue}
+    inputs = {card.account: engine.scorer.inputs(fetch(engine.shards, [card.account]).rows)[0] for card in queue}
     named = [card.account for card in queue]
     assert len(set(named)) == len(named)
     assert all(card.account not in other.accounts for card in queue for other in queue)

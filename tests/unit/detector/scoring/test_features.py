@@ -171,23 +171,6 @@ def test_every_feature_says_why_and_names_a_technique() -> None:
         assert all(slot in feature.sentence for slot in ("{value}", "{median}", "{p99}"))
 
 
-def test_content_far_from_the_traffic_class_is_seen() -> None:
-    from siphonwatch.detector.scoring.population import Population
-
-    part = columns(series(200, 60))
-    rows = state.fold(part, np.arange(200) // 20, 10)
-    population = Population()
-    usual = View(rows)
-    for _ in range(3):
-        population.observe_content(usual)
-    population.content[:2] = population.content[2]  # only the bare class has accounts here
-    means = population.usual
-    other = columns([account(request_id=str(i), timestamp=START + i, prompt=f"volcano magma lava crater {i}") for i in range(20)])
-    strange = View(state.fold(other, np.zeros(20, dtype=np.int64), 1), means)
-    assert strange.discrepancy[0] > View(rows, means).discrepancy.max() + 0.2
-    assert View(rows).discrepancy.max() == 0
-
-
 def test_turning_to_a_model_that_was_just_released_is_seen_and_trying_it_first_is_not() -> None:
     old, new = series(30, 600, model="old"), series(30, 600, model="new")
     later = [changed(each, {"timestamp": float(each.timestamp) + 40_000, "request_id": f"n{at}"}) for at, each in enumerate(new)]

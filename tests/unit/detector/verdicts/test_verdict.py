@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from siphonwatch.detector.scoring.features import NAMES
 from siphonwatch.detector.scoring.population import Population
+from siphonwatch.detector.scoring.spectrum import spectrum
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.verdicts.account import flag_height, level_of, probability, reasons
 
@@ -15,7 +16,7 @@ def innocents(count: int, seed: int = 3) -> np.ndarray:
 
 
 def test_the_height_comes_from_the_streams_own_tail() -> None:
-    low, high = flag_height(DEFAULT, innocents(5000) - 1.0), flag_height(DEFAULT, innocents(5000) + 0.3)
+    low, high = flag_height(DEFAULT, spectrum(innocents(5000) - 1.0)), flag_height(DEFAULT, spectrum(innocents(5000) + 0.3))
     assert DEFAULT.flag_odds - DEFAULT.flag_range <= low < high <= DEFAULT.flag_odds + DEFAULT.flag_range
 
 
@@ -23,14 +24,14 @@ def test_the_height_comes_from_the_streams_own_tail() -> None:
 def test_harvesters_among_the_accounts_hardly_move_the_height(share: float) -> None:
     clean = innocents(5000)
     harvesters = np.random.Generator(np.random.PCG64(4)).normal(3.0, 0.6, int(5000 * share))
-    height = flag_height(DEFAULT, np.concatenate([clean, harvesters]))
-    assert abs(height - flag_height(DEFAULT, clean)) < 0.35
+    height = flag_height(DEFAULT, spectrum(np.concatenate([clean, harvesters])))
+    assert abs(height - flag_height(DEFAULT, spectrum(clean))) < 0.35
     assert (clean >= height).mean() < 0.002
     assert (harvesters >= height).mean() > 0.9
 
 
 def test_few_accounts_say_nothing_about_the_tail() -> None:
-    assert flag_height(DEFAULT, innocents(50)) == DEFAULT.flag_odds
+    assert flag_height(DEFAULT, spectrum(innocents(50))) == DEFAULT.flag_odds
 
 
 def test_levels_rise_with_evidence() -> None:

@@ -1,0 +1,140 @@
+"""How accounts are scored between two turns of the epoch: by the model, the population and the rulings of then, which stay as they are.
+
+Everything here is a function of single accounts, so that it does not matter which accounts are scored together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from siphonwatch.detector.judging.accounts import NOTHING
+from siphonwatch.detector.judging.context import Context
+from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.scoring.features import NAMES, matrix
+from siphonwatch.detector.scoring.model import Model, Prior
+from siphonwatch.detector.scoring.population import Summary
+from siphonwatch.detector.settings import Settings
+from siphonwatch.detector.sketch.quantities import View
+from siphonwatch.detector.verdicts import account as verdict
+from siphonwatch.detector.verdicts.account import Reason
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(slots=True)
+class Word:
+    """What analysts' own word is on accounts."""
+
+    ruled: dict[str, Ruling] = field(default_factory=dict)  # account -> the newest ruling that stands on it
+    allowed: set[str] = field(default_factory=set)
+
+
+class Scorer:
+    """Scores accounts in a context."""
+
+    def __init__(self, prior: Prior, settings: Settings, context: Context) -> None:
+        self.prior, self.settings, self.context = prior, settings, context
+        self.word = Word()
+        self.shipped = Model(prior)
+        self._reference = self.shipped.reference
+        self._model: Model | None = None
+        self._summary: Summary | None = None
+        self._shares: dict[str, tuple[int, float]] | None = None
+
+    def turned(self, context: Context) -> None:
+        """Score in ``context`` from now on, be it the same one that has changed."""
+        self.context, self._model, self._summary, self._shares = context, None, None, None
+
+    @property
+    def model(self) -> Model:
+        """The model as analysts have moved it."""
+        if self._model is None:
+            self._model = Model(self.prior, self.context.lesson, self.settings.resemblance_width)
+        return self._model
+
+    @property
+    def summary(self) -> Summary:
+        """The population that accounts are judged by in this epoch."""
+        if self._summary is None:
+            known = self.context.population.summary(self._reference, self.settings.reference_accounts)
+            self._summary = msgspec.structs.replace(known, released=self.context.released)
+        return self._summary
+
+    def view(self, rows: Array) -> View:
+        """Quantities of the states ``rows``, beside the population as it is known now."""
+        return View(rows, self.summary.released)
+
+    def inputs(self, rows: Array) -> Array:
+        """(N, F) what the model sees of accounts in the states ``rows``."""
+        if not len(rows):
+            return np.zeros((0, len(NAMES)))
+        return self.model.inputs(matrix(self.view(rows)), self.summary)
+
+    def over_median(self, features: Array) -> Array:
+        """(N, F) what each feature adds to the log-odds beyond what it adds for the population's median."""
+        median = np.array([self.summary.median])
+        result: Array = self.model.contributions(features, self.summary) - self.model.contributions(median, self.summary)
+        return result
+
+    # ------------------------------------------------------------------------------------------------ campaigns and rulings
+
+    @property
+    def members(self) -> dict[str, tuple[int, float]]:
+        """Account -> the number of its campaign, and what it has of its strength over the flag's height."""
+        if self._shares is None:
+            self._shares = {
+                name: (one.number, share) for one in self.context.campaigns for name, share in zip(one.members, one.shares, strict=True)
+            }
+        return self._shares
+
+    def shares(self, names: Sequence[str]) -> Array:
+        """(N,) what accounts have of their campaigns' evidence now; ``NOTHING`` without one."""
+        members, height = self.members, self.context.height
+        return np.array([height + members[name][1] if name in members else NOTHING for name in names], dtype=np.float64)
+
+    def standing(self, names: Sequence[str], rows: Array, records: Array) -> Array:
+        """(N,) evidence as it stands now: an account's own or its campaign's, and analysts' word on it."""
+        return self._as_ruled(names, rows, np.maximum(records["current"], self.shares(names)))
+
+    def _as_ruled(self, names: Sequence[str], rows: Array, standing: Array) -> Array:
+        """A ruled harvest is blocked; a benign account is clear as long as it goes on as it was."""
+        if not self.word.ruled:
+            return standing
+        settings, height, result = self.settings, self.context.height, standing.copy()
+        for row, account in enumerate(names):
+            ruling = self.word.ruled.get(account)
+            if ruling is None:
+                continue
+            if ruling.harvest:
+                result[row] = max(result[row], height + settings.block_margin)
+                continue
+            then = np.array([example(inputs) for inputs in ruling.examples])
+            distance = np.sqrt(((self.inputs(rows[row : row + 1]) - then) ** 2).sum(axis=1))
+            if float(distance.min(initial=np.inf)) < settings.behaviour_radius:
+                result[row] = min(result[row], height - settings.watch_margin - 1e-6)
+        return result
+
+    def reasons(self, names: Sequence[str], rows: Array, records: Array) -> list[list[Reason]]:
+        """The strongest features of each account, or of its campaign where that is the stronger."""
+        if not len(rows):
+            return []
+        features = matrix(self.view(rows))
+        over, shared = self.over_median(features), self.shares(names) > records["current"]
+        groups = {one.number: one for one in self.context.campaigns}
+        alike = self.model.resemblance(features, self.summary).tolist()
+        return [
+            verdict.of_campaign(groups[self.members[name][0]].reasons)
+            if lent
+            else verdict.with_resemblance(verdict.reasons(features[row], over[row], self.summary), alike[row])
+            for row, (name, lent) in enumerate(zip(names, shared.tolist(), strict=True))
+        ]
+
+
+def example(inputs: dict[str, float]) -> list[float]:
+    """Stored inputs in today's order of features; what was not stored says nothing."""
+    return [inputs.get(name, 0.0) for name in NAMES]
