@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import repeat
+from operator import eq, is_not
 from typing import Any
 
 import msgspec
@@ -102,6 +104,8 @@ def _turns(request: Request) -> tuple[str, str, str | None, str | None, str | No
     if not messages:
         prompt = request.prompt
         return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), "", None, None, None, False, False, False
+    if len(messages) == 1 and messages[0].role == "user" and isinstance(content := messages[0].content, str):
+        return content, "", None, None, None, False, False, False  # most of many logs
     question, system, earlier, answer, follow_up, tool, image = "", None, None, None, False, False, False
     others: list[str] = []
     for message in messages:
@@ -149,6 +153,8 @@ def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
 
 def hash_strings(values: Sequence[str | None], key: bytes = b"") -> Array:
     """A 64-bit hash of each string; 0 for ``None`` and for ''. Who does not have the ``key`` (16 bytes) cannot tell what was hashed."""
+    if values.count(None) == len(values):
+        return np.full(len(values), NO_HASH, dtype=np.uint64)
     codes, uniques = _codes(values)
     found: Array = _hash_uniques(uniques, key)[codes]
     return found
@@ -193,7 +199,7 @@ _LARGEST = 2**31 - 1  # of any count in a record: what is more is a broken recor
 
 def _given(raws: Sequence[msgspec.Raw]) -> Array:
     """Which of the raw values are there and say more than "nothing"."""
-    present = np.array([raw is not ABSENT for raw in raws], dtype=bool)
+    present = np.fromiter(map(is_not, raws, repeat(ABSENT)), dtype=bool, count=len(raws))
     for at in np.flatnonzero(present).tolist():
         present[at] = bytes(raws[at]) not in _NOTHING
     return present
@@ -207,6 +213,8 @@ def _columns(records: list[Any], kind: type[msgspec.Struct]) -> dict[str, Sequen
 
 def _counts(values: Sequence[int | None], default: int = 0) -> Array:
     """Counts as integers, ``default`` where absent, cut to what a count can be."""
+    if values.count(None) == len(values):
+        return np.full(len(values), default, dtype=np.int64)
     try:
         column = np.array(values, dtype=np.float64)  # None becomes NaN
     except OverflowError:
@@ -220,7 +228,7 @@ def _true(values: Sequence[Any]) -> Array:
 
 
 def _equal(values: Sequence[str | None], wanted: str) -> Array:
-    return np.fromiter([value == wanted for value in values], dtype=bool, count=len(values))
+    return np.fromiter(map(eq, values, repeat(wanted)), dtype=bool, count=len(values))
 
 
 def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -> RequestBatch:
@@ -241,7 +249,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     samples = _counts(asked["n"], default=1)
     temperature = np.array(asked["temperature"], dtype=np.float64)  # None becomes NaN
     logprobs = _true(asked["logprobs"]) | _true(asked["top_logprobs"])
-    seeded = np.fromiter([seed is not None for seed in asked["seed"]], dtype=bool, count=len(requests))
+    seeded = np.fromiter(map(is_not, asked["seed"], repeat(None)), dtype=bool, count=len(requests))
     forced, tools = _given(asked["response_format"]), _given(asked["tools"])
     address, block = _hash_addresses(of["source_ip"], key)
     return RequestBatch(
