@@ -29,6 +29,11 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml setup.py
 	.cache/ray/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
 	@touch $@
 
+.cache/streaming/.made: $(VENV)/.made tests/benchmarks/peers/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .cache/streaming
+	.cache/streaming/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/peers/requirements.txt --editable '.[worker]'
+	@touch $@
+
 .cache/grafana/.made: tests/services/install.sh
 	bash tests/services/install.sh
 	npm install --silent --no-fund --no-audit --prefix .cache/grafana @grafana/schema@13.2.3 typescript@5.9 @elastic/ecs@9.4 axe-core@4.14
@@ -57,8 +62,9 @@ pages: $(VENV)/.test
 test: $(VENV)/.test services lint
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.test services
-	$(BIN)/python -m tests.benchmarks.bench
+bench: $(VENV)/.test .cache/streaming/.made
+	bash tests/services/install.sh
+	$(BIN)/python -m tests.benchmarks.bench $(if $(SHORT),--short)
 
 quality: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,quality]'
