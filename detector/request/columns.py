@@ -6,7 +6,7 @@ The prompt's text ends here: a batch is built from requests by :func:`batch`, wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import repeat
 from operator import eq, is_not
@@ -128,35 +128,32 @@ def _turns(request: Request) -> tuple[str, str, str | None, str | None, str | No
     return question, "\n".join(others), system, earlier, answer, follow_up, tool, image
 
 
-def _hash_uniques(uniques: Array, key: bytes = b"") -> Array:
-    """64-bit hashes (SipHash with ``key``, or with a fixed one by pandas) and one 0 after them, which is what code -1 points at."""
+def _hash_all(values: Sequence[str | None], key: bytes = b"") -> Array:
+    """64-bit hashes (SipHash with ``key``, or with a fixed one by pandas), 0 for ``None`` and for ''."""
     import pandas as pd
 
-    hashes = np.full(len(uniques) + 1, NO_HASH, dtype=np.uint64)
     if key:
-        hashed = (siphash24(text.encode(errors="surrogatepass"), key=key).digest() if text else _NONE for text in uniques)
-        hashes[:-1] = np.frombuffer(b"".join(hashed), dtype="<u8")
-    elif len(uniques):
-        hashes[:-1] = pd.util.hash_array(uniques, categorize=False)
-        hashes[:-1][uniques == ""] = NO_HASH
+        hashed = (siphash24(text.encode(errors="surrogatepass"), key=key).digest() if text else _NONE for text in values)
+        return np.frombuffer(b"".join(hashed), dtype="<u8").astype(np.uint64)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    hashes: Array = pd.util.hash_array(column, categorize=False)
+    hashes[~_true(values)] = NO_HASH
     return hashes
 
 
-def _codes(values: Sequence[str | None]) -> tuple[Array, Array]:
-    import pandas as pd
-
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    codes, uniques = pd.factorize(column)
-    return codes, uniques.astype(object)
+def _codes(distinct: Iterable[str | None], values: Sequence[str | None]) -> Array:
+    """The number of each value among the ``distinct`` ones."""
+    number = {value: code for code, value in enumerate(distinct)}
+    return np.fromiter(map(number.__getitem__, values), dtype=np.int64, count=len(values))
 
 
 def hash_strings(values: Sequence[str | None], key: bytes = b"") -> Array:
     """A 64-bit hash of each string; 0 for ``None`` and for ''. Who does not have the ``key`` (16 bytes) cannot tell what was hashed."""
-    if values.count(None) == len(values):
-        return np.full(len(values), NO_HASH, dtype=np.uint64)
-    codes, uniques = _codes(values)
-    found: Array = _hash_uniques(uniques, key)[codes]
+    distinct = list(dict.fromkeys(values))  # for strings much quicker than ``pandas.factorize``
+    if len(distinct) > len(values) // 2:
+        return _hash_all(values, key)
+    found: Array = _hash_all(distinct, key)[_codes(distinct, values)]
     return found
 
 
@@ -167,10 +164,10 @@ def _block(address: str) -> str:
 
 def _hash_addresses(values: Sequence[str | None], key: bytes) -> tuple[Array, Array]:
     """Hashes of addresses and of the networks they belong to."""
-    codes, uniques = _codes(values)
-    blocks = np.empty(len(uniques), dtype=object)
-    blocks[:] = [_block(address) for address in uniques]
-    return _hash_uniques(uniques, key)[codes], _hash_uniques(blocks, key)[codes]
+    distinct = list(dict.fromkeys(values))
+    codes = _codes(distinct, values)
+    blocks = [_block(address) if address else None for address in distinct]
+    return _hash_all(distinct, key)[codes], _hash_all(blocks, key)[codes]
 
 
 def _seconds(values: Sequence[float | str | None]) -> Array:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -85,20 +86,20 @@ _UNSAMPLED = np.uint32(1)  # a hash that no sample of one in ``SHINGLES_SAMPLED`
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     """(hash of every word, its bytes, words of each text)."""
-    joined = "\x00".join(texts)
-    if joined.count("\x00") != len(texts) - 1:  # a text that holds the separator itself
-        joined = "\x00".join([text.replace("\x00", " ") for text in texts])
-    data = np.frombuffer(f"\x00{joined}\x00\x00".encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
+    joined = "\x00".join(["", *texts, "", ""])
+    data = np.frombuffer(joined.encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
     letter, byte = data > _END, data[1:]
+    closed = np.flatnonzero(byte == _END)[:-1]  # where each text's closing separator stands
+    if len(closed) != len(texts):  # a text holds the separator itself
+        return _words([text.replace("\x00", " ") for text in texts])
     before, after = letter[:-1], letter[1:]
-    alone = (byte - np.uint8(_ALONE_FROM)) < _ALONE_COUNT
+    alone = (byte - np.uint8(_ALONE_FROM)) < _ALONE_COUNT if not joined.isascii() else byte[:0]
     if bool(alone.any()):
         starts = np.flatnonzero((after & ~before) | alone)
         ends = np.flatnonzero(before & (~after | alone))  # where the first byte after each word stands
     else:
         edges = np.flatnonzero(before != after)
         starts, ends = edges[::2], edges[1::2]
-    closed = np.flatnonzero(byte == _END)[: len(texts)]  # where each text's closing separator stands
     if not len(starts):
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
     pair = data[:-1].astype(np.uint16)
@@ -227,36 +228,34 @@ def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -
 
     Equal texts have equal fingerprints, whatever the batch.
     """
-    parts = [
-        _fingerprint(questions[start : start + BLOCK], None if others is None else others[start : start + BLOCK])
-        for start in range(0, max(len(questions), 1), BLOCK)
-    ]
-    return parts[0] if len(parts) == 1 else _joined(parts)
+    pairs = list(zip(questions, others, strict=True)) if others is not None else [(question, "") for question in questions]
+    number: dict[tuple[str, str], int] = {}
+    which = [number.setdefault(pair, len(number)) for pair in pairs]
+    distinct = list(number)
+    parts = [_fingerprint(distinct[start : start + BLOCK]) for start in range(0, max(len(distinct), 1), BLOCK)]
+    whole = parts[0] if len(parts) == 1 else _joined(parts)
+    return whole if len(distinct) == len(pairs) else whole[np.array(which)]
 
 
-def _fingerprint(questions: Sequence[str], others: Sequence[str] | None) -> Fingerprints:
-    count = len(questions)
+def _fingerprint(pairs: Sequence[tuple[str, str]]) -> Fingerprints:
+    count = len(pairs)
     if not count:
         none = np.zeros(0, np.uint32)
         return Fingerprints(
             none.astype(np.uint64), none, none, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8),
             none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32),
         )  # fmt: skip
-    texts = [""] * (2 * count)
-    texts[::2] = all_plain(questions)
-    if others is not None:
-        texts[1::2] = all_plain(others)
-    hashes, lengths, counts = _words(texts)
+    hashes, lengths, counts = _words(all_plain(list(chain.from_iterable(pairs))))
     mixed = _mix(hashes)
     last = np.cumsum(counts)
     first = last - counts
     asked, kept = counts[::2], np.minimum(counts[::2], SCAFFOLD_WORDS)
     words = asked + counts[1::2]
     owner = np.repeat(np.arange(count), words)
-    pairs = _bigrams(hashes)
-    pairs[last[counts > 0] - 1] = 0  # a pair does not reach into the next text
+    bigrams = _bigrams(hashes)
+    bigrams[last[counts > 0] - 1] = 0  # a pair does not reach into the next text
     found = np.zeros(count, dtype=np.uint8)
-    for each in (mixed, _mix(pairs)):
+    for each in (mixed, _mix(bigrams)):
         where, families = _CUES(each)
         np.bitwise_or.at(found, owner[where], families)
     return Fingerprints(

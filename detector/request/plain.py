@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 HEAD, MIDDLE, TAIL = 320, 128, 256  # characters kept of a long text
+_LONG = HEAD + MIDDLE + TAIL
 _WRAPPED_LEAST = 24  # characters from which a text is tried as base64: shorter words look like it by chance
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
@@ -31,7 +32,7 @@ def plain(text: str) -> str:
         text = _json(text)
     elif len(text) >= _WRAPPED_LEAST and " " not in text[:200] and text.isascii():
         text = _base64(text)
-    if len(text) > HEAD + MIDDLE + TAIL:
+    if len(text) > _LONG:
         middle = (len(text) - MIDDLE) // 2
         text = f"{text[:HEAD]} {text[middle : middle + MIDDLE]} {text[-TAIL:]}"
     if text.isascii():
@@ -40,12 +41,14 @@ def plain(text: str) -> str:
 
 
 def all_plain(texts: Sequence[str]) -> list[str]:
-    """:func:`plain` of each: most texts are plain already, and many stand in a batch again and again."""
-    known: dict[str, str] = {"": ""}
+    """:func:`plain` of each: most are short, ASCII, and begin with a word or two, so that nothing is to be done to them."""
+    opened: dict[str, str] = {}
     for text in texts:
-        if text not in known:
-            known[text] = plain(text)
-    return [known[text] for text in texts]
+        if text.isascii() and len(text) <= _LONG and (" " in text[:_WRAPPED_LEAST] or not text) and text[0:1] not in ("{", "["):
+            continue
+        if text not in opened:
+            opened[text] = plain(text)
+    return [opened.get(text, text) for text in texts] if opened else list(texts)
 
 
 def _base64(text: str) -> str:
