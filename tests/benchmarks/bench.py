@@ -20,7 +20,7 @@ from statistics import mean, median
 import numpy as np
 
 from tests.benchmarks import log as logs
-from tests.benchmarks.live import Live, Pace, delays, paced
+from tests.benchmarks.live import Live, delays, paced
 from tests.benchmarks.log import Log
 from tests.benchmarks.peers import run as peers
 from tests.benchmarks.peers.run import Peer
@@ -63,8 +63,8 @@ def processes(log: Log, turns: int) -> float:
     return median(one / both for one, both in pairs)
 
 
-def arena(log: Log, broker: Broker, redis: RedisServer, folder: Path, size: Size) -> tuple[Rows, Sequence[Pace], float]:
-    """The rows of the quiet log; its paces, and the rate of polling it."""
+def arena(log: Log, broker: Broker, redis: RedisServer, folder: Path, size: Size) -> tuple[Rows, float]:
+    """The rows of the quiet log, and the rate of a live worker on it."""
     kept, packed = folder / "kept", logs.zstd(log, folder)
     gz, plain, ratio = replaying(log, log.path, broker, "quiet", size.turns)
     zst = middle([ran(ONE, "replay", packed, "--top", "0") for _ in range(2)])
@@ -96,8 +96,7 @@ def arena(log: Log, broker: Broker, redis: RedisServer, folder: Path, size: Size
             ("Redis, all keys, for each account", f"{live.bytes:,.0f} bytes ({live.accounts:,} accounts)"),
             ("peak memory of a replay; of the live worker at the end", f"{gz.peak:,.0f} MiB; {live.peak:,.0f} MiB"),
         ],
-        found,
-        mean(rates),
+        live.rate,
     )
 
 
@@ -144,6 +143,12 @@ def beside(found: Sequence[Peer], live: float) -> Rows:
     ]
 
 
+def told(rows: Rows) -> Rows:
+    """The rows, shown at once: the whole takes a while."""
+    print("\n".join(f"{what}: {figure}" for what, figure in rows), flush=True)
+    return rows
+
+
 def fill(broker: Broker, topic: str, log: Log) -> None:
     """The log in a topic of one partition."""
     broker.create(topic, 1)
@@ -162,18 +167,18 @@ def main() -> None:
     broker, redis = Broker(folder / "kafka"), RedisServer(folder / "redis", fsync="everysec")
     try:
         fill(broker, "quiet", quiet)
-        rows, found, _ = arena(quiet, broker, redis, folder, size)
-        rate = median(pace.rate for pace in found)
-        rows += delayed(quiet, broker, redis, folder, rate)
-        rows += beside(peers.measured(broker, quiet, folder, size.most), rate)
+        rows, rate = arena(quiet, broker, redis, folder, size)
+        told(rows)
+        rows += told(delayed(quiet, broker, redis, folder, rate))
+        rows += told(beside(peers.measured(broker, quiet, folder, size.most), rate))
         fill(broker, "busy", busy)
-        rows += crowded(busy, broker, redis, folder, 1)
+        rows += told(crowded(busy, broker, redis, folder, 1))
     finally:
         broker.stop()
         redis.stop()
         shutil.rmtree(folder, ignore_errors=True)
     made = table(rows)
-    print(f"{made}\n\nin {(time.monotonic() - began) / 60:.0f} minutes")
+    print(f"\n{made}\n\nin {(time.monotonic() - began) / 60:.0f} minutes")
     if size.most is None:
         write(made, load)
 
