@@ -45,8 +45,8 @@ FAULTS = (
     "gone",  # what would be read again is no longer in the log: the answer stays incomplete
 )
 FAULTY = (
-    "partition", "position", "pane", "ids", "judging", "context", "accounts", "account", "verdicts", "verdict", "standings", "outbox",
-    "ruling", "records",
+    "partition", "position", "pane", "ids", "judging", "context", "accounts", "account", "verdicts", "verdict", "standings", "ranking",
+    "outbox", "findings", "ruling", "erased", "trail", "buckets", "secret", "records",
 )  # fmt: skip
 
 

@@ -13,12 +13,18 @@ from typing import Protocol
 
 from siphonwatch.streams.common.errors import UsageError
 
+SECRET_BYTES = 32
 _CHECK = b"check:"  # how what the store keeps begins where a setting gives the secret: enough to tell another secret, no more
 
 
 def derived(secret: bytes) -> bytes:
     """The 16 bytes that :func:`siphonwatch.detector.request.columns.batch` takes, from a secret of any length."""
     return hashlib.blake2b(secret, digest_size=16, person=b"siphonwatch-hash").digest()
+
+
+def whole(kept: bytes) -> bool:
+    """Whether ``kept`` may be what a :class:`HashKey` left in a store."""
+    return len(kept) == (len(_CHECK) + 16 if kept.startswith(_CHECK) else SECRET_BYTES)
 
 
 class Keeper(Protocol):
@@ -34,7 +40,8 @@ class HashKey:
 
     def __init__(self, given: str = "") -> None:
         self._given = bool(given)
-        self._secret = given.encode() if given else secrets.token_bytes(32)
+        self._secret = given.encode() if given else secrets.token_bytes(SECRET_BYTES)
+        self._own = self._secret
         self._kept = _CHECK + hashlib.blake2b(self._secret, digest_size=16, person=b"siphonwatch-chck").digest() if given else self._secret
 
     @property
@@ -46,6 +53,11 @@ class HashKey:
     def key(self) -> bytes:
         """What to hash with."""
         return derived(self._secret)
+
+    @property
+    def made(self) -> bool:
+        """Whether this process made what it hashes with: no setting named it, and no store had it."""
+        return not self._given and self._kept is self._own
 
     def agreed(self, store: Keeper) -> bytes:
         """The key after asking the store, where the first to ask leaves its own; ``UsageError`` where workers cannot agree.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -43,4 +44,5 @@ class KafkaSink:
     def close(self) -> None:
         """See the protocol."""
         if self._producer is not None:
-            self._producer.close(timeout=3)
+            with contextlib.suppress(KafkaError):  # what was not acknowledged is sent again by whoever comes next
+                self._producer.close(timeout=3)

@@ -299,8 +299,12 @@ class Store(Protocol):
         """Put back what a store lost of ``rulings``, as they stand; how many it did not know."""
         ...
 
-    def set_aside(self, what: str, account: str = "") -> Fault:
-        """Move the context, or an ``account``, out of the way, as its value does not decode."""
+    def set_aside(self, what: str, which: str | bytes = b"") -> Fault:
+        """Move the ``context``, the ``account`` of a name, or a finding in the ``outbox`` out of the way, as it does not decode."""
+        ...
+
+    def take_faults(self) -> list[Fault]:
+        """What was found not to be as it was written since this was last asked, beside what claims, leads and exceptions say."""
         ...
 
     def secret(self, proposed: bytes) -> bytes:

@@ -8,15 +8,16 @@ short after it was closed; what was cut short before is as if it had never begun
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgpack
 import msgspec
+import redis
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Behind, Fenced
 from siphonwatch.streams.stores import scripts
-from siphonwatch.streams.stores.base import KEPT_FINDINGS, Fault, Fence, Judging, Lead, standing
-from siphonwatch.streams.stores.server import MisplacedError, Server, ask
+from siphonwatch.streams.stores.base import KEPT_FINDINGS, UNREAD, Fault, Fence, Judging, Lead, read_standing, standing
+from siphonwatch.streams.stores.server import MisplacedError, Server, ask, piped, refused
 
 CHUNK = 1000  # accounts, verdicts or findings that are written, or read, in one step
 UNUSED_SECONDS = 600  # that chunks live whose judging was never closed
@@ -56,6 +57,7 @@ class Judgings:
 
     def __init__(self, server: Server) -> None:
         self._server, self._key = server, server.of_topic
+        self._looked = 0  # how far standings were gone through, for the verdicts that gateways read
 
     # ------------------------------------------------------------------------------------------------ writing
 
@@ -71,7 +73,7 @@ class Judgings:
                 pipe = server.client.pipeline(transaction=False)
                 pipe.rpush(redo, packed)
                 pipe.expire(redo, UNUSED_SECONDS)
-                pipe.execute()
+                piped(pipe)
 
             ask(stage)
             staged += 1
@@ -120,6 +122,8 @@ class Judgings:
         if faults or epoch < fence.epoch or found != fence.mark:
             raise Behind("Redis has lost what was last written of the judging: it fell back to an earlier moment", "judging")
         self._counted(counts, faults)
+        if not faults:
+            self._looked = self._look(self._looked, faults)
         if faults:
             raise Behind(f"{faults[0].key} holds less than was written to it", faults[0].what, kind=faults[0].kind)
 
@@ -134,26 +138,59 @@ class Judgings:
             faults.append(Fault("unreadable", "context", self._server.set_aside(judge)))
             return "", 0, {}
         epoch, accounts, verdicts = numbers
-        return (found[0] or b"").decode(errors="replace"), epoch, {"accounts": accounts, "verdicts": verdicts, "standings": verdicts}
+        counts = {"accounts": accounts, "verdicts": verdicts, "standings": verdicts, "ranking": accounts}
+        return (found[0] or b"").decode(errors="replace"), epoch, counts
 
     def _counted(self, counts: dict[str, int], faults: list[Fault]) -> None:
         """Hold what there is against what there should be."""
+        client = self._server.client
         for name, count in counts.items():
-            key = self._key(name)
+            key, length = self._key(name), client.zcard if name == "ranking" else client.hlen
             known = len(faults)
-            there = self._server.read(key, lambda key=key: self._server.client.hlen(key), 0, faults)  # type: ignore[misc]
+            there = self._server.read(key, lambda key=key, length=length: length(key), 0, faults)  # type: ignore[misc]
             if there != count and len(faults) == known:
                 faults.append(Fault("missing", name, f"{key}, {count - there} of {count} fields"))
 
+    def _look(self, cursor: int, faults: list[Fault]) -> int:
+        """See that some of the standings and verdicts that others read are as they were written; where to go on."""
+        client, standings, verdicts = self._server.client, self._key("standings"), self._key("verdicts")
+        nothing: tuple[int, dict[bytes, bytes]] = (0, {})
+        following, found = self._server.read(standings, lambda: client.hscan(standings, cursor, count=CHUNK), nothing, faults)
+        keys = [self._key(f"verdict:{account.decode(errors='replace')}") for account in found]
+
+        def ask_all() -> list[Any]:
+            pipe = client.pipeline(transaction=False)
+            for account, key in zip(found, keys, strict=True):
+                pipe.hget(verdicts, account)
+                pipe.hmget(key, "json", "level")
+            return cast(list[Any], pipe.execute(raise_on_error=False))
+
+        answers = ask(ask_all)
+        for key, stands, verdict, shown in zip(keys, found.values(), answers[::2], answers[1::2], strict=True):
+            if isinstance(shown, redis.ResponseError) and "WRONGTYPE" in str(shown):
+                faults.append(Fault("unreadable", "verdict", self._server.set_aside(key)))
+            elif isinstance(shown, Exception):
+                raise refused(shown)
+            elif shown == [None, None]:
+                faults.append(Fault("missing", "verdict", key))
+            elif shown[0] != verdict or f'"level":"{shown[1].decode(errors="replace")}"'.encode() not in shown[0]:
+                faults.append(Fault("unreadable", "verdict", self._server.set_aside(key)))
+            if read_standing(stands) is UNREAD:
+                faults.append(Fault("unreadable", "standings", standings))
+        return int(following)
+
     def lead(self, load: bool = True) -> Lead:
         """See the protocol."""
-        server, judge, mark, faults = self._server, self._key("judge"), self._server.mark(), cast(list[Fault], [])
+        server, judge, faults = self._server, self._key("judge"), cast(list[Fault], [])
         self._state(faults)  # what cannot be read is set aside before it is claimed
-        epoch, before, found = server.run([judge], scripts.Claim(server.ttl, mark))
-        lead = Lead(Fence(int(epoch), mark), None, Fence(int(before), found.decode(errors="replace")), faults=faults)
+        fence, before = server.claim(judge, "context", faults)
+        lead = Lead(fence, None, before, faults=faults)
         self._finish(lead)
         _, _, counts = self._state(faults)
         self._counted(counts, faults)
+        looked = self._look(0, faults)
+        while looked:
+            looked = self._look(looked, faults)
         lead.context = ask(lambda: server.client.hget(judge, "context"))
         if load:
             self._load(lead)
@@ -170,7 +207,7 @@ class Judgings:
             for number in range(int(applied or 0), int(staged)):
                 packed = ask(lambda number=number: client.lindex(redo, number))  # type: ignore[misc]
                 self._apply(lead.fence.epoch, redo, number, _whose(packed))
-        except (Behind, MisplacedError, ValueError) as error:
+        except (Behind, MisplacedError, ValueError, TypeError, LookupError, AttributeError) as error:  # no chunk, whatever it is
             lead.faults.append(Fault("missing", "accounts", f"{redo} ({error})"))
             ask(lambda: client.hdel(judge, "staged", "applied", "redo"))
 
@@ -182,8 +219,12 @@ class Judgings:
             return server.read(key, lambda: dict(server.client.hscan_iter(key, count=CHUNK)), {}, lead.faults)
 
         for account, value in hash_of("accounts").items():
-            lead.accounts.append(account.decode())
-            lead.values.append(value)
+            try:
+                lead.accounts.append(account.decode())
+            except UnicodeDecodeError:
+                lead.faults.append(server.set_field_aside(self._key("accounts"), account, value))
+            else:
+                lead.values.append(value)
         for account, value in hash_of("verdicts").items():
             try:
                 lead.verdicts[account.decode()] = _verdict.decode(value)

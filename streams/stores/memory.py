@@ -301,13 +301,20 @@ class MemoryStore:
             self._rulings.update({ruling.id: ruling for ruling in lost})
             return len(lost)
 
-    def set_aside(self, what: str, account: str = "") -> Fault:
+    def set_aside(self, what: str, which: str | bytes = b"") -> Fault:
         """See the protocol; what does not decode is of no use to anybody here."""
         with self._lock:
             if what == "context":
                 self._lead.context = None
-            self._accounts.pop(account, None)
-            return Fault("unreadable", what, account)
+            elif isinstance(which, str):
+                self._accounts.pop(which, None)
+            else:
+                self._lead.outbox.remove(which)
+            return Fault("unreadable", what, which if isinstance(which, str) else what)
+
+    def take_faults(self) -> list[Fault]:
+        """See the protocol."""
+        return []
 
     def secret(self, proposed: bytes) -> bytes:
         """See the protocol."""

@@ -16,7 +16,7 @@ from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.streams.common.errors import Behind
 from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Array, Claim, Fault, Fence, Position, Progress, ids_from_bytes, ids_to_bytes
-from siphonwatch.streams.stores.server import MisplacedError, Server, ask, refused
+from siphonwatch.streams.stores.server import Server, ask, refused
 
 CHUNK = 1000  # rows that are read in one step
 _position = msgspec.json.Decoder(Position)
@@ -42,14 +42,9 @@ class Partitions:
 
     def claim(self, partition: int) -> Claim:
         """See the protocol."""
-        server, meta, mark, faults = self._server, self._key(partition, "meta"), self._server.mark(), cast(list[Fault], [])
-        call = scripts.Claim(server.ttl, mark)
-        try:
-            epoch = int(server.run([meta], call)[0])
-        except MisplacedError:
-            faults.append(Fault("unreadable", "position", server.set_aside(meta)))
-            epoch = int(server.run([meta], call)[0])
-        claim = Claim(Fence(epoch, mark), None, UNSEALED, faults=faults)
+        faults: list[Fault] = []
+        fence, _ = self._server.claim(self._key(partition, "meta"), "position", faults)
+        claim = Claim(fence, None, UNSEALED, faults=faults)
         try:
             self._load(partition, claim)
         except LostError as lost:
@@ -70,15 +65,19 @@ class Partitions:
             try:
                 claim.position = _position.decode(value)
                 claim.sealed = int(stored.get(b"sealed", UNSEALED))
-                counts = {name.decode(): int(count) for name, count in stored.items() if name.startswith((b"rows:", b"ids:"))}
+                int(stored.get(b"dropped", UNSEALED)), int(stored.get(b"watermark", UNSEALED)), stored.get(b"mark", b"").decode()
+                counts = []
+                for name, count in stored.items():
+                    kind, _, tick = name.decode().partition(":")
+                    if kind in ("rows", "ids"):
+                        counts.append((kind, int(tick), int(count)))
             except ValueError as error:  # msgspec's errors are such too
                 raise LostError(self._server.set_field_aside(meta, "position", value)) from error
-            for name in sorted(counts):
-                kind, tick = name.split(":")
+            for kind, each, expected in sorted(counts):
                 if kind == "ids":
-                    claim.ids[int(tick)] = self._ids(partition, int(tick), counts[name])
-                elif int(tick) > claim.sealed:
-                    claim.panes.append((int(tick), *self._pane(partition, int(tick), counts[name])))
+                    claim.ids[each] = self._ids(partition, each, expected)
+                elif each > claim.sealed:
+                    claim.panes.append((each, *self._pane(partition, each, expected)))
 
     def _judged(self, partition: int, claim: Claim) -> None:
         """How far the judging is with this partition: what was judged may have outlived what was read."""
@@ -158,9 +157,9 @@ class Partitions:
         """See the protocol."""
         meta = self._key(partition, "meta")
         due = self._server.write([meta], scripts.Seal(tick, mark), f"partition {partition}", partition)
-        counts = {int(each): int(rows) for each, rows in zip(due[::2], due[1::2], strict=True)}
         panes = []
         try:
+            counts = self._counts(meta, due)
             for each in sorted(each for each in counts if each > after):
                 pane = Pane()
                 pane.add(*self._pane(partition, each, counts[each]))
@@ -171,6 +170,14 @@ class Partitions:
         if int(ask(lambda: self._server.client.hget(meta, "sealed")) or UNSEALED) < tick:
             raise Behind(f"Redis fell back while the panes of partition {partition} were read", "partition", partition)
         return panes, sorted(each for each in counts if each <= after)
+
+    @staticmethod
+    def _counts(meta: str, due: list[bytes]) -> dict[int, int]:
+        """Tick -> rows, as ``seal`` answers them."""
+        try:
+            return {int(each): int(rows) for each, rows in zip(due[::2], due[1::2], strict=True)}
+        except ValueError as error:
+            raise LostError(Fault("unreadable", "position", meta)) from error
 
     def drop(self, partition: int, ticks: list[int]) -> None:
         """See the protocol."""
@@ -188,4 +195,6 @@ class Partitions:
             return [f"{tag}{name}" for name in names if name.startswith(("pane:", "ids:"))]
 
         call = scripts.Rewind(self._server.mark(), self._server.ttl)
-        self._server.write([self._key(partition, "meta"), *ask(left)], call, f"partition {partition}", partition)
+        meta = self._key(partition, "meta")
+        keys = [meta, *ask(left)]
+        self._server.again([meta], lambda: self._server.run(keys, call))

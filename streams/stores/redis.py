@@ -26,6 +26,7 @@ import structlog
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.hashkey import whole
 from siphonwatch.streams.stores import erasing, scripts
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
@@ -82,6 +83,11 @@ class RedisStore:
     def _key(self, name: str) -> str:
         return self._server.of_topic(name)
 
+    def _write(self, names: Sequence[str], call: scripts.Call) -> Any:
+        """Run a script on keys that nobody else reads; those of another type are set aside."""
+        keys = [self._key(name) for name in names]
+        return self._server.again(keys, lambda: self._server.run(keys, call))
+
     def claim(self, partition: int) -> Claim:
         """See the protocol; ``UsageError`` where there is an older layout alone."""
         claim = self._partitions.claim(partition)
@@ -114,8 +120,8 @@ class RedisStore:
 
     def top(self, count: int) -> list[str]:
         """See the protocol."""
-        names = cast(list[bytes], ask(lambda: self._redis.zrevrange(self._key("ranking"), 0, count - 1)))
-        return [name.decode() for name in names]
+        key, none = self._key("ranking"), cast(list[bytes], [])
+        return [name.decode(errors="replace") for name in self._server.read(key, lambda: self._redis.zrevrange(key, 0, count - 1), none)]
 
     def context(self) -> bytes | None:
         """See the protocol."""
@@ -133,34 +139,38 @@ class RedisStore:
     def spend(self, charges: list[Charge]) -> list[float]:
         """See the protocol."""
         spent = [scripts.Spent(f"{charge.account}\0{charge.model}", round(charge.interval * 1000), charge.requests) for charge in charges]
-        return [int(ahead) / 1000 for ahead in self._server.run([self._key("buckets")], scripts.Spend(BUCKET_SECONDS, spent))]
+        return [int(ahead) / 1000 for ahead in self._write(["buckets"], scripts.Spend(BUCKET_SECONDS, spent))]
 
     def findings(self, count: int, subject: str | None = None) -> list[bytes]:
         """See the protocol."""
         wanted = None if subject is None else subject.encode()
         most = count if wanted is None else KEPT_FINDINGS
-        found = cast(list[Any], ask(lambda: self._redis.xrevrange(self._key("findings"), count=most)))
-        return [fields[b"finding"] for _, fields in found if wanted in (None, fields[b"subject"])][:count]
+        key, none = self._key("findings"), list[Any]()
+        told = [fields for _, fields in self._server.read(key, lambda: self._redis.xrevrange(key, count=most), none)]
+        return [fields[b"finding"] for fields in told if b"finding" in fields and wanted in (None, fields.get(b"subject"))][:count]
 
     def rulings(self) -> list[Ruling]:
         """See the protocol. One that does not decode is set aside."""
         given, placed = self._rulings("rulings"), self._rulings("placed")
-        withdrawn = self._server.read(self._key("withdrawn"), lambda: self._redis.smembers(self._key("withdrawn")), set[bytes](), [])
-        return merged(given, placed, {name.decode() for name in withdrawn})
+        return merged(given, placed, {name.decode(errors="replace") for name in self._withdrawn()})
+
+    def _withdrawn(self) -> set[bytes]:
+        key = self._key("withdrawn")
+        return self._server.read(key, lambda: self._redis.smembers(key), set[bytes]())
 
     def _rulings(self, name: str) -> dict[str, Ruling]:
         key, found = self._key(name), dict[str, Ruling]()
-        for field, value in self._server.read(key, lambda: self._redis.hgetall(key), dict[bytes, bytes](), []).items():
+        for field, value in self._server.read(key, lambda: self._redis.hgetall(key), dict[bytes, bytes]()).items():
             try:
                 found[field.decode()] = _ruling.decode(value)
             except ValueError:
-                self._server.set_field_aside(key, field, value)
+                self._server.faults.append(self._server.set_field_aside(key, field, value))
         return found
 
     def keep(self, rulings: list[Ruling]) -> int:
         """See the protocol."""
-        known = set(ask(lambda: self._redis.hkeys(self._key("rulings")))) | set(ask(lambda: self._redis.smembers(self._key("withdrawn"))))
-        lost = [ruling for ruling in rulings if ruling.id.encode() not in known]
+        known = self._rulings("rulings").keys() | {name.decode(errors="replace") for name in self._withdrawn()}
+        lost = [ruling for ruling in rulings if ruling.id not in known]
         for ruling in lost:
             value = cast(str, msgspec.json.encode(msgspec.structs.replace(ruling, withdrawn=False)))
             ask(lambda ruling=ruling, value=value: self._redis.hsetnx(self._key("placed"), ruling.id, value))  # type: ignore[misc]
@@ -171,16 +181,19 @@ class RedisStore:
 
     def rule(self, ruling: Ruling) -> None:
         """See the protocol."""
-        ask(lambda: self._redis.hset(self._key("rulings"), ruling.id, cast(str, msgspec.json.encode(ruling))))
+        key = self._key("rulings")
+        self._server.again([key], lambda: self._redis.hset(key, ruling.id, cast(str, msgspec.json.encode(ruling))))
 
     def take_back(self, ruling: str) -> bool:
         """See the protocol."""
-        known = ask(lambda: self._redis.hexists(self._key("rulings"), ruling))
-        return bool(known) and bool(ask(lambda: self._redis.sadd(self._key("withdrawn"), ruling)))
+        withdrawn = self._key("withdrawn")
+        return ruling in self._rulings("rulings") and bool(self._server.again([withdrawn], lambda: self._redis.sadd(withdrawn, ruling)))
 
-    def set_aside(self, what: str, account: str = "") -> Fault:
+    def set_aside(self, what: str, which: str | bytes = b"") -> Fault:
         """See the protocol."""
-        key, name = (self._key("judge"), "context") if what == "context" else (self._key("accounts"), account)
+        if what == "outbox":
+            return self._server.set_element_aside(self._key("outbox"), cast(bytes, which))
+        key, name = (self._key("judge"), "context") if what == "context" else (self._key("accounts"), which)
         return self._server.set_field_aside(key, name, ask(lambda: self._redis.hget(key, name)) or b"")
 
     def erase(self, account: str) -> erasing.Erased:
@@ -195,28 +208,42 @@ class RedisStore:
             if left is not ruling:
                 rulings.append(scripts.JudgedRuling(ruling.id, msgspec.json.encode(left) if left else b""))
         names = ("judge", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdicts")
-        keys = [*(self._key(name) for name in names), self._key(f"verdict:{account}")]
         call = scripts.Erase(account, erasing.digest(account), f"{time.time():.3f}", self.ttl, findings, rulings)
-        return erasing.Erased(bool(self._server.run(keys, call)), len(findings), len(rulings))
+        return erasing.Erased(bool(self._write((*names, f"verdict:{account}"), call)), len(findings), len(rulings))
 
     def erased(self) -> dict[str, float]:
         """See the protocol."""
-        found = cast(dict[bytes, bytes], ask(lambda: self._redis.hgetall(self._key("erased"))))
-        return {name.decode(): float(when) for name, when in found.items()}
+        key, found = self._key("erased"), dict[str, float]()
+        for name, when in self._server.read(key, lambda: self._redis.hgetall(key), dict[bytes, bytes]()).items():
+            try:
+                found[name.decode()] = float(when)
+            except ValueError:
+                self._server.faults.append(self._server.set_field_aside(key, name, when))
+        return found
 
     def trail(self, start: int = 0) -> list[bytes]:
         """See the protocol."""
-        return cast(list[bytes], ask(lambda: self._redis.lrange(self._key("trail"), start, -1)))
+        key = self._key("trail")
+        return self._server.read(key, lambda: cast(list[bytes], self._redis.lrange(key, start, -1)), list[bytes]())
 
     def add_to_trail(self, line: bytes, length: int) -> bool:
         """See the protocol."""
-        return bool(self._server.run([self._key("trail")], scripts.Trail(length, line)) != scripts.MOVED)
+        return bool(self._write(["trail"], scripts.Trail(length, line)) != scripts.MOVED)
 
     def secret(self, proposed: bytes) -> bytes:
         """See the protocol."""
         key = self._key("secret")
         ask(lambda: self._redis.set(key, proposed, nx=True))
-        return cast(bytes | None, ask(lambda: self._redis.get(key))) or proposed
+        kept = self._server.read(key, lambda: cast(bytes | None, self._redis.get(key)), None)
+        if kept is not None and not whole(kept):
+            self._server.faults.append(Fault("unreadable", "secret", self._server.set_aside(key)))
+            kept = None
+        return self.secret(proposed) if kept is None else kept
+
+    def take_faults(self) -> list[Fault]:
+        """See the protocol."""
+        found, self._server.faults = self._server.faults, []
+        return found
 
     def used_bytes(self) -> int:
         """See the protocol."""

@@ -228,5 +228,6 @@ CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Drop, Rewind, Judged, Appl
 
 
 def source(call: type[Call]) -> str:
-    """The text of a script."""
-    return resources.files("siphonwatch.streams.stores").joinpath("lua", f"{call.script}.lua").read_text(encoding="utf-8")
+    """The text of a script, with what all of them begin with."""
+    folder = resources.files("siphonwatch.streams.stores").joinpath("lua")
+    return "\n".join(folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in ("before", call.script))

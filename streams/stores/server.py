@@ -18,13 +18,15 @@ from redis.retry import Retry
 from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable, UsageError
 from siphonwatch.streams.common.secret import quoted, shown
 from siphonwatch.streams.stores import scripts
-from siphonwatch.streams.stores.base import Fault
+from siphonwatch.streams.stores.base import Fault, Fence
 
 log = structlog.get_logger()
 
 LAYOUT = "4"  # of the keys
 TIMEOUT = 10.0  # seconds for one answer
 T = TypeVar("T")
+KINDS = {"ids": "string", "secret": "string", "redo": "list", "outbox": "list", "trail": "list", "ranking": "zset", "findings": "stream",
+         "withdrawn": "set"}  # fmt: skip  # of keys, by the first part of their name: all others are hashes
 
 # what to do, by the class of an error ...
 ADVICE: tuple[tuple[type[Exception], str], ...] = (
@@ -36,6 +38,7 @@ ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.MasterDownError, "it is a replica that has lost its primary: point --store at the primary"),
     (redis.exceptions.ClusterDownError, "its cluster is down: see CLUSTER INFO"),
     (redis.exceptions.TryAgainError, "its slots are moving: wait"),
+    (redis.exceptions.ClusterError, "its slots are moving: wait, or see CLUSTER INFO"),
     (redis.exceptions.RedisClusterException, "its cluster is not whole: see CLUSTER INFO"),
     (redis.TimeoutError, f"no answer in {TIMEOUT:.0f} s: see whether it is overloaded or frozen"),
     (redis.ConnectionError, "is it running, and is --store its address?"),
@@ -47,6 +50,9 @@ CODES = {
     "NOREPLICAS": "too few replicas follow it: bring them back, or lower min-replicas-to-write",
     "UNKILLABLE": "a script runs for too long and has written: wait",
 }
+
+
+REFUSING = (redis.AuthenticationError, redis.BusyLoadingError)  # which the client counts among errors of the connection
 
 
 class MisplacedError(Unavailable):
@@ -74,7 +80,8 @@ def refused(error: Exception) -> Unavailable:
     """What the worker waits on, in words: what is wrong, and what to do."""
     code = str(error).split(" ", 1)[0]
     advice = CODES.get(code) or next((words for kind, words in ADVICE if isinstance(error, kind)), "see its log")
-    verb = "does not answer" if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError) else "refuses"
+    away = isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError) and not isinstance(error, REFUSING)
+    verb = "does not answer" if away else "refuses"
     return Unavailable(f"Redis {verb} ({error}): {advice}")
 
 
@@ -90,6 +97,15 @@ def ask(call: Callable[[], T]) -> T:
         raise refused(error) from error
 
 
+def piped(pipe: Any) -> list[Any]:
+    """What a pipeline answers; the first error as it came, as the client puts words before the code of those that it raises itself."""
+    answers: list[Any] = pipe.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
 class Server:
     """Keys of one topic on one server."""
 
@@ -99,6 +115,7 @@ class Server:
         self.base = f"{prefix}:{LAYOUT}"
         self._scripts = {call: self.client.register_script(scripts.source(call)) for call in scripts.CALLS}
         self._who, self._writes = secrets.token_hex(6), 0
+        self.faults: list[Fault] = []  # that were found while something else was asked, and that nobody has counted yet
 
     def of_partition(self, partition: int, name: str) -> str:
         """A key of a partition."""
@@ -116,6 +133,14 @@ class Server:
     def run(self, keys: list[str], call: scripts.Call) -> Any:
         """Run a script and answer what it does, as it stands."""
         return ask(lambda: self._scripts[type(call)](keys=keys, args=[scripts.packed(call)]))
+
+    def claim(self, key: str, what: str, faults: list[Fault]) -> tuple[Fence, Fence]:
+        """Own a partition or the judging: (the new owner's fence, what was there). A key that cannot be read is set aside first."""
+        call = scripts.Claim(self.ttl, self.mark())
+        while (answer := self.run([key], call))[0] == scripts.MISPLACED:
+            faults.append(Fault("unreadable", what, self.set_aside(key)))
+        epoch, before, mark = answer
+        return Fence(int(epoch), call.mark), Fence(int(before), mark.decode(errors="replace"))
 
     def write(self, keys: list[str], call: scripts.Call, whose: str, partition: int | None = None) -> list[Any]:
         """Run a script that may refuse; what it answers beside OK. A key of another type is set aside."""
@@ -141,7 +166,7 @@ class Server:
     def what(self, key: str) -> str:
         """What a key holds, in one of few words."""
         name = key.split("}:", 1)[-1].removeprefix("aside:").split(":")[0]
-        return {"meta": "position", "judge": "context", "redo": "accounts", "ranking": "accounts", "rulings": "ruling", "placed": "ruling",
+        return {"meta": "position", "judge": "context", "redo": "accounts", "rulings": "ruling", "placed": "ruling",
                 "withdrawn": "ruling"}.get(name, name)  # fmt: skip
 
     def set_aside(self, key: str) -> str:
@@ -149,13 +174,9 @@ class Server:
         tag, name = key.split("}:", 1)
         to = f"{tag}}}:aside:{name}"
 
-        def move() -> None:
-            pipe = self.client.pipeline(transaction=False)
-            pipe.rename(key, to)
-            pipe.expire(to, self.ttl)
-            pipe.execute(raise_on_error=False)  # another may have moved it already
-
-        ask(move)
+        if ask(lambda: self.client.exists(key)):  # another may have moved it already
+            ask(lambda: self.client.rename(key, to))
+            ask(lambda: self.client.expire(to, self.ttl))
         log.error("a key of another type was set aside", key=key, to=to)
         return to
 
@@ -164,23 +185,45 @@ class Server:
         tag, name = key.split("}:", 1)
         to = f"{tag}}}:aside:{name}"
 
-        def move() -> None:
-            pipe = self.client.pipeline(transaction=False)
-            pipe.hset(to, field, value)
-            pipe.expire(to, self.ttl)
-            pipe.hdel(key, field)
-            pipe.execute()
-
-        ask(move)
+        ask(lambda: self.client.hset(to, field, value))
+        ask(lambda: self.client.expire(to, self.ttl))
+        ask(lambda: self.client.hdel(key, field))
         shown_field = field.decode(errors="replace") if isinstance(field, bytes) else field
         log.error("a value that does not decode was set aside", key=key, field=shown_field, to=to)
         return Fault("unreadable", {"accounts": "account", "verdicts": "verdict"}.get(name, self.what(key)), f"{to} {shown_field}")
 
-    def read(self, key: str, call: Callable[[], T], otherwise: T, faults: list[Fault]) -> T:
+    def set_element_aside(self, key: str, value: bytes) -> Fault:
+        """Move an element of a list that does not decode out of the way."""
+        tag, name = key.split("}:", 1)
+        to = f"{tag}}}:aside:{name}"
+
+        ask(lambda: self.client.rpush(to, value))
+        ask(lambda: self.client.expire(to, self.ttl))
+        ask(lambda: self.client.lrem(key, 1, value))
+        log.error("a value that does not decode was set aside", key=key, to=to)
+        return Fault("unreadable", self.what(key), to)
+
+    def read(self, key: str, call: Callable[[], T], otherwise: T, faults: list[Fault] | None = None) -> T:
         """Read a key; where it is of another type it is set aside, which is a fault, and there is nothing."""
         try:
             return ask(call)
         except MisplacedError:
             to = self.set_aside(key)
-            faults.append(Fault("unreadable", self.what(key), to))
+            (self.faults if faults is None else faults).append(Fault("unreadable", self.what(key), to))
             return otherwise
+
+    def again(self, keys: list[str], call: Callable[[], T]) -> T:
+        """Write; where one of ``keys`` is of another type than its name says it is set aside, and it is written anew."""
+        try:
+            return ask(call)
+        except MisplacedError:
+            for key in keys:
+                kind = ask(lambda key=key: self.client.type(key)).decode()  # type: ignore[misc]
+                if kind not in ("none", self.kind(key)):
+                    self.faults.append(Fault("unreadable", self.what(key), self.set_aside(key)))
+            return ask(call)
+
+    @staticmethod
+    def kind(key: str) -> str:
+        """The type of a key, by its name."""
+        return KINDS.get(key.split("}:", 1)[-1].split(":", maxsplit=1)[0], "hash")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.judging.shadow import copied, difference, fresh
+from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
@@ -30,7 +31,8 @@ from siphonwatch.streams.worker.held import Held
 from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
-CHECK_SECONDS = 2.0  # between two looks at whether the store is as it was left
+CHECK_SECONDS = 2.0  # between two looks at whether the store is as it was left ...
+RULINGS_SECONDS = 10.0  # ... and whether it has the rulings
 MOST_TICKS = 64  # judged in one step: bounds what one write holds
 
 
@@ -64,7 +66,7 @@ class Judge:
         self._read: list[int] = []
         self._pending: Judging | None = None  # it was written, but the store did not say so
         self._doubt = False  # whether the store may not be as this judge left it
-        self._checked = time.monotonic()
+        self._checked = self._ruled = time.monotonic()
         self._held = Held()
         found = recovery.restore(store, lead, store.positions(partitions), prior, settings)
         self.engine: Engine = found.engine
@@ -150,6 +152,8 @@ class Judge:
             self._checked = time.monotonic()
             for partition, ticks in self._held.take().items():
                 store.drop(partition, ticks)
+            if time.monotonic() - self._ruled > RULINGS_SECONDS:
+                self._rulings(store.erased())
         closed = engine.context.closed
         for partition, each in enumerate(progress):
             if each.dropped > closed:  # the judging fell back further than panes are held
@@ -172,12 +176,12 @@ class Judge:
         return judged
 
     def _judge_due(self, panes: dict[int, list[Pane]], progress: list[Progress]) -> int:
-        started = time.perf_counter()
+        started, engine = time.perf_counter(), self.engine
         ticks = sorted(panes)
         if ticks:
             erased = self._store.erased()
             self._erase(erased, panes)
-            self._hear(erased)
+            engine.hear(self._rulings(erased))
             self._read = [each.position.offset if each.position else 0 for each in progress]
         for start in range(0, len(ticks), MOST_TICKS):
             self._judge(ticks[start : start + MOST_TICKS], panes)
@@ -198,8 +202,9 @@ class Judge:
             for pane in found:
                 pane.leave_out(without_erased(pane.accounts, erased, tick * self._settings.tick_ms / 1000))
 
-    def _hear(self, erased: Collection[str]) -> None:
-        """Rulings, and those put back that were heard once and that the store has lost."""
+    def _rulings(self, erased: Collection[str]) -> list[Ruling]:
+        """What stands, after those were put back that were heard once and that the store has lost."""
+        self._ruled = time.monotonic()
         heard, rulings = self.engine.teaching.rulings, self._store.rulings()
         known = {ruling.id for ruling in rulings}
         lost = [
@@ -210,7 +215,7 @@ class Judge:
         if lost and (kept := self._store.keep(lost)):
             recovery.report(self._metrics, [Fault("missing", "ruling", f"{kept} rulings, which were put back")])
             rulings = self._store.rulings()
-        self.engine.hear(rulings)
+        return rulings
 
     def _judge(self, ticks: list[int], panes: dict[int, list[Pane]]) -> None:
         engine = self.engine

@@ -18,6 +18,7 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.account import Level, Verdict
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.stores import snapshot
@@ -27,7 +28,7 @@ from siphonwatch.streams.worker.metrics import Metrics
 log = structlog.get_logger()
 
 ACCOUNTS = ("accounts", "account", "context")  # what only the log can give back
-DERIVED = ("verdicts", "verdict", "standings")  # what follows from the accounts
+DERIVED = ("verdicts", "verdict", "standings", "ranking")  # what follows from the accounts
 
 
 def report(metrics: Metrics, faults: Sequence[Fault]) -> None:
@@ -60,6 +61,9 @@ def restore(store: Store, lead: Lead, progress: Sequence[Progress], prior: Prior
         except Exception as error:  # whatever was written there, nobody here did
             log.error("the judging's context does not decode", why=type(error).__name__)
             faults.append(store.set_aside("context"))
+    for told in [told for told in lead.outbox if not _told(told)]:
+        faults.append(store.set_aside("outbox", told))
+        lead.outbox.remove(told)
     kept = [_decodes(value) for value in lead.values]
     faults += [store.set_aside("account", account) for account, good in zip(lead.accounts, kept, strict=True) if not good]
     begun = bool(lead.accounts) or any(max(each.sealed, each.dropped) >= 0 for each in progress)
@@ -84,6 +88,14 @@ def _decodes(value: bytes) -> bool:
     try:
         return len(state.from_bytes([value[: snapshot.STATE_BYTES]])) == 1 and len(value) == snapshot.STATE_BYTES + RECORD.itemsize
     except state.StateError:
+        return False
+
+
+def _told(value: bytes) -> bool:
+    try:
+        finding.decode(value)
+        return True
+    except ValueError:
         return False
 
 

@@ -151,10 +151,12 @@ class Worker:
         return bool(polled.records) or judged > 0
 
     def _claim(self, partition: int) -> None:
-        self._intake.key = self._hash_key.agreed(self._store)
+        first_of_all, self._intake.key = not self._intake.key, self._hash_key.agreed(self._store)
         claim = self._store.claim(partition)
-        report(self._metrics, claim.faults)
+        report(self._metrics, claim.faults + self._store.take_faults())
         position, extent, faults = claim.position, self._source.extent(partition), list[Fault]()
+        if first_of_all and self._hash_key.made and (position is not None or claim.closed > UNSEALED):
+            faults.append(Fault("gone", "secret", "addresses of before are not linked with those from now on"))
         first, offset = (position.first, position.offset) if position else (extent.begins, extent.begins)
         other = position is not None and bool(position.topic and extent.identity) and position.topic != extent.identity
         if position is not None and (other or offset > extent.ends):
@@ -354,6 +356,8 @@ class Worker:
                 if (found := self._source.identity()) and found != owned.topic:
                     raise Behind("the topic was deleted and made anew", "records", partition, "other_topic")
             self._seal()
+            self._intake.key = self._hash_key.agreed(self._store)  # and put back, where the store has lost it
+            report(self._metrics, self._store.take_faults())
             self._source.progress({partition: owned.offset for partition, owned in self._owned.items()})
             self._metrics.store_bytes.set(self._store.used_bytes())
         except Behind as error:

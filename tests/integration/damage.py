@@ -17,11 +17,15 @@ class Harm:
 
     def __post_init__(self) -> None:
         self.client: Any = self.live.redis.client()
-        self.base = f"test-{self.live.topic}:4:"
+        self.base = f"{self.live.prefix}:4:"
+
+    def all_keys(self) -> list[bytes]:
+        """All keys there are."""
+        return sorted(self.client.scan_iter(f"{self.base}*", count=1000))
 
     def keys(self, part: str = "") -> list[bytes]:
-        """Keys whose name holds ``part``."""
-        return sorted(key for key in self.client.scan_iter(f"{self.base}*", count=1000) if part.encode() in key and b"rul" not in key)
+        """Keys whose name holds ``part``; not what analysts ruled."""
+        return [key for key in self.all_keys() if part.encode() in key and b"rul" not in key]
 
     def remember(self, part: str) -> None:
         """Keep what these keys hold now."""

@@ -56,12 +56,12 @@ def _record(value: bytes) -> tuple[object, ...]:
     return tuple(record[name].tolist() for name in RECORD.names or ())
 
 
-def replayed(requests: list[Request], size: int = 997, settings: Settings = SETTINGS) -> Outcome:
+def replayed(requests: list[Request], size: int = 997, settings: Settings = SETTINGS, secret: bytes = SECRET) -> Outcome:
     """What a replay of the log says, in one process and in batches of ``size``."""
     engine = Engine(prior.load(), settings)
     for start in range(0, len(requests), size):
         part = requests[start : start + size]
-        engine.process(batch(part, [epoch_ms(request.timestamp) for request in part], derived(SECRET)))
+        engine.process(batch(part, [epoch_ms(request.timestamp) for request in part], derived(secret)))
     engine.finish()
     packed = snapshot.pack_accounts(engine, engine.accounts.ids)
     states = {account: value[: snapshot.STATE_BYTES] for account, value, _ in packed}
@@ -83,23 +83,30 @@ class Pipeline:
     folder: Path
     partitions: int
     options: tuple[str, ...] = ("--batch", "400")
-    topic: str = field(default_factory=lambda: f"requests-{uuid.uuid4().hex[:8]}")
+    topic: str = ""  # made where none is named
+    secret: bytes = SECRET
+    environment: dict[str, str] = field(default_factory=dict)
     workers: list[Program] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.broker.create(self.topic, self.partitions)
-        self.store = RedisStore(self.redis.url, self.topic, f"test-{self.topic}")
+        unique = uuid.uuid4().hex[:8]
+        if not self.topic:
+            self.topic = f"requests-{unique}"
+            self.broker.create(self.topic, self.partitions)
+        self.group = f"{self.topic}-{unique}"
+        self.prefix = f"test-{self.group}"
+        self.store = RedisStore(self.redis.url, self.topic, self.prefix)
 
     def worker(self, *more: str) -> Program:
         """Start one more worker."""
         with contextlib.suppress(Unavailable):  # as if an earlier worker had made it: what is compared with it knows it too
-            self.store.secret(SECRET)
+            self.store.secret(self.secret)
         command = [
             sys.executable, "-m", "siphonwatch.streams", "run", "--source", self.broker.url(self.topic), "--store", self.redis.url,
-            "--group", self.topic, "--prefix", f"test-{self.topic}", "--http-port", "0", "--idle-seconds", NEVER_IDLE,
+            "--group", self.group, "--prefix", self.prefix, "--http-port", "0", "--idle-seconds", NEVER_IDLE,
             "--verdict-topic", f"{self.topic}.verdicts", "--dead-letter-topic", f"{self.topic}.dead", *self.options, *more,
         ]  # fmt: skip
-        environment = {**os.environ, "SIPHONWATCH_SESSION_SECONDS": "1.5"}
+        environment = {**os.environ, "SIPHONWATCH_SESSION_SECONDS": "1.5", **self.environment}
         program = Program(command, self.folder / f"worker-{len(self.workers)}.log", environment)
         self.workers.append(program)
         return program

@@ -143,7 +143,7 @@ def test_asking_and_teaching_a_live_store(broker: Broker, redis_server: RedisSer
     worker = live.worker()
     live.finish(len(requests))
     worker.stop(10)
-    place = ["--store", redis_server.url, "--topic", live.topic, "--prefix", f"test-{live.topic}"]
+    place = ["--store", redis_server.url, "--topic", live.topic, "--prefix", live.prefix]
     expected = replayed(requests)
     worst = max(expected.records, key=lambda account: expected.records[account][0])
     assert worst in siphonwatch("top", *place)

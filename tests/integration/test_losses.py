@@ -93,7 +93,7 @@ def test_a_part_of_the_store_falls_back(live: Pipeline, requests: list[Request],
 
 LOST = {
     "all": "", "accounts": ":accounts", "panes": ":pane:", "ids": ":ids:", "positions": ":meta", "judge": ":judge",
-    "standings": ":standings", "verdicts": ":verdicts",
+    "standings": ":standings", "verdicts": ":verdicts", "ranking": ":ranking", "what gateways read": ":verdict:",
 }  # fmt: skip
 
 

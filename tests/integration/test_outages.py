@@ -145,7 +145,7 @@ def test_no_prompt_is_stored(broker: Broker, redis_server: RedisServer, tmp_path
     worker = live.worker()
     live.finish(len(world))
     client = redis_server.client()
-    stored = b"\n".join(everything(client, key) for key in client.scan_iter(f"test-{live.topic}:*"))
+    stored = b"\n".join(everything(client, key) for key in client.scan_iter(f"{live.prefix}:*"))
     assert world[0].account_id.encode() in stored, "what is stored is read as it was written"
     for word in TEXT.split():
         assert word.encode() not in stored

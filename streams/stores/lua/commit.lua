@@ -1,12 +1,8 @@
 -- Write a partition's changed panes together with the position they include, or nothing.
 local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
-local function is(key, kind)
-  local found = redis.call('TYPE', key).ok
-  return found == kind or found == 'none'
-end
-local function may(...) return not redis.acl_check_cmd or redis.acl_check_cmd(...) end
+local no = forbidden(KEYS[#KEYS], 'HMGET', 'HLEN', 'STRLEN', 'HSET', 'HDEL', 'APPEND', 'EXPIRE', 'UNLINK')
+if no then return no end
 
--- look before writing: a script is atomic, but it does not roll back
 if not is(meta, 'hash') then return { 'MISPLACED', meta } end
 local stored = redis.call('HMGET', meta, 'epoch', 'mark', 'sealed')
 local epoch = tonumber(stored[1] or '0') or 0
@@ -21,10 +17,6 @@ for number, changed in ipairs(given.ticks) do
   local counts = redis.call('HMGET', meta, 'rows:' .. tick, 'ids:' .. tick)
   if redis.call('HLEN', pane) ~= tonumber(counts[1] or '0') then return { 'MISSING', pane } end
   if redis.call('STRLEN', ids) ~= tonumber(counts[2] or '0') then return { 'MISSING', ids } end
-end
-local last = KEYS[#KEYS]
-if not (may('HSET', last, 'f', 'v') and may('HDEL', last, 'f') and may('APPEND', last, 'v') and may('EXPIRE', last, '1') and may('UNLINK', last)) then
-  return redis.error_reply('NOPERM this user may not run all of HSET, HDEL, APPEND, EXPIRE and UNLINK on ' .. last)
 end
 
 for number, changed in ipairs(given.ticks) do

@@ -3,6 +3,18 @@ local given = cmsgpack.unpack(ARGV[1])
 local meta, accounts, ranking, standings, findings = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local rulings, withdrawn, placed, erased, verdict = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[11]
 local verdicts = KEYS[10]
+local no = forbidden(
+  meta, 'HGET', 'HSET', 'HDEL', 'HINCRBY', 'ZREM', 'DEL', 'XRANGE', 'TTL', 'XADD', 'EXPIRE', 'SREM'
+)
+if no then return no end
+local kinds = { 'hash', 'hash', 'zset', 'hash', 'stream', 'hash', 'set', 'hash', 'hash', 'hash', 'hash' }
+for number, key in ipairs(KEYS) do
+  if not is(key, kinds[number]) then return redis.error_reply('WRONGTYPE of ' .. key) end
+end
+for _, name in ipairs({ 'accounts', 'verdicts', 'standings' }) do
+  local count = redis.call('HGET', meta, name)
+  if count and not tonumber(count) then return redis.error_reply('WRONGTYPE of ' .. name .. ' in ' .. meta) end
+end
 local held = redis.call('HDEL', accounts, given.account)
 if held > 0 then redis.call('HINCRBY', meta, 'accounts', -1) end -- how many there should be
 if redis.call('HDEL', verdicts, given.account) > 0 then redis.call('HINCRBY', meta, 'verdicts', -1) end

@@ -1,10 +1,8 @@
 -- Close a judging whose chunks stand in `redo`, or write nothing. From here on it counts; `apply` then writes it chunk by chunk.
 local given = cmsgpack.unpack(ARGV[1])
 local judge, redo = KEYS[1], KEYS[2]
-local function is(key, kind)
-  local found = redis.call('TYPE', key).ok
-  return found == kind or found == 'none'
-end
+local no = forbidden(judge, 'HMGET', 'LLEN', 'HSET', 'EXPIRE')
+if no then return no end
 if not is(judge, 'hash') then return { 'MISPLACED', judge } end
 local stored = redis.call('HMGET', judge, 'epoch', 'mark', 'staged')
 local epoch = tonumber(stored[1] or '0') or 0

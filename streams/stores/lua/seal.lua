@@ -1,5 +1,7 @@
 -- Close a partition's panes up to a tick: no commit may touch them any more. Answers which of them there are, each with its number of rows.
 local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
+local no = forbidden(meta, 'HMGET', 'HGETALL', 'HSET')
+if no then return no end
 if redis.call('TYPE', meta).ok ~= 'hash' then return { 'BEHIND' } end
 local stored = redis.call('HMGET', meta, 'mark', 'sealed', 'watermark')
 if given.tick > (tonumber(stored[2] or '-1') or -1) then
