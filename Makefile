@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: demo unit test lint pages services bench quality prior clean
+.PHONY: demo unit test lint pages services bench chaos quality prior clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.made:
@@ -65,6 +65,10 @@ test: $(VENV)/.test services lint
 bench: $(VENV)/.test .cache/streaming/.made
 	bash tests/services/install.sh
 	$(BIN)/python -m tests.benchmarks.bench $(if $(SHORT),--short)
+
+chaos: $(VENV)/.test
+	bash tests/services/install.sh
+	$(BIN)/python -m tests.chaos.chaos --write $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 quality: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,quality]'

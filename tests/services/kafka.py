@@ -75,10 +75,13 @@ class Broker:
     def produce(self, topic: str, records: Iterable[tuple[bytes | None, bytes]], partitions: int | None = None) -> None:
         """Send (key, value); without a key in turn to each partition."""
         producer = KafkaProducer(bootstrap_servers=self.servers, acks="all", linger_ms=20, batch_size=1 << 18, max_request_size=4 << 20)
+        sent = []
         for number, (key, value) in enumerate(records):
-            producer.send(topic, value=value, key=key, partition=number % partitions if key is None and partitions else None)
+            sent.append(producer.send(topic, value=value, key=key, partition=number % partitions if key is None and partitions else None))
         producer.flush()
         producer.close()
+        for each in sent:
+            each.get(timeout=1)  # raises what became of it
 
     def read(self, topic: str) -> list[bytes]:
         """Every value of a topic."""

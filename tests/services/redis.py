@@ -28,12 +28,16 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
+        self.launch()
+        wait_until(self.answers, 20, "redis-server to answer")
+
+    def launch(self, *options: str) -> None:
+        """Start it, and do not wait for it to answer."""
         self.program = Program(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--appendonly", "yes",
-             "--appendfsync", self.fsync, "--save", ""],
+             "--appendfsync", self.fsync, "--save", "", "--enable-protected-configs", "yes", *options],
             self.folder / "redis.log",
         )  # fmt: skip
-        wait_until(self.answers, 20, "redis-server to answer")
 
     def answers(self) -> bool:
         try:
@@ -62,20 +66,22 @@ class RedisServer:
 
 
 class ClusterNode:
-    """A Redis Cluster of one node."""
+    """A node of a Redis Cluster, by itself the whole of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, slots: bool = True) -> None:
         assert shutil.which("redis-server"), "no redis-server: run `make services`"
-        self.port = free_port()
+        self.port, self.bus = free_port(), free_port()
         self.program = Program(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
-             "--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-announce-ip", "127.0.0.1"],
+             "--cluster-enabled", "yes", "--cluster-port", str(self.bus), "--cluster-announce-ip", "127.0.0.1"],
             folder / "redis.log",
         )  # fmt: skip
         client = redis.Redis(port=self.port)
 
         def ready() -> bool:
             try:
+                if not slots:
+                    return bool(client.ping())
                 if client.cluster("info")["cluster_slots_assigned"] == "0":
                     client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
                 return bool(client.cluster("info")["cluster_state"] == "ok")
