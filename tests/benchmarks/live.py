@@ -64,7 +64,7 @@ class Pace:
 
     rate: float  # records/s from the first commit to the last
     worker: float  # seconds of a processor, the judging left out
-    judging: float  # seconds
+    judging: float  # seconds of a processor: its share of the time that the worker says it spends
     redis: float  # seconds of a processor
     bytes: float  # of Redis, for each account
     accounts: int
@@ -82,11 +82,13 @@ def paced(broker: Broker, redis: RedisServer, folder: Path, topic: str, count: i
     wait_until(live.judged, 300, "the last tick to be judged")
     process = psutil.Process(live.worker.process.pid)
     used, judging = process.cpu_times(), live.metric("siphonwatch_judging_seconds_sum")
+    share = judging / (judging + live.metric("siphonwatch_batch_seconds_sum"))  # both pass while others have the processor, too
     accounts = len(live.store.lead().accounts)
     held = (redis.client().info("memory")["used_memory"] - before) / accounts
     peak = process.memory_info().rss / 2**20
     live.worker.stop()
-    return Pace(rate, used.user + used.system - judging, judging, _processor(redis) - spent, held, accounts, peak)
+    spent_here = used.user + used.system
+    return Pace(rate, spent_here * (1 - share), spent_here * share, _processor(redis) - spent, held, accounts, peak)
 
 
 def _processor(redis: RedisServer) -> float:
