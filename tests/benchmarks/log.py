@@ -96,6 +96,7 @@ def _again(count: int) -> Iterator[bytes]:
     paths = found if all(path.is_file() for path in found) else [_simulated()]
     held = sum(_of("", path).records for path in paths)
     copies = -(-count // held)
+    names: dict[tuple[str, int], int] = {}
     for share, record in heapq.merge(*map(_placed, paths), key=lambda each: each[0]):
         account, moment = record["account_id"], START + share * BUSY_SECONDS
         for copy in range(copies):
@@ -105,7 +106,7 @@ def _again(count: int) -> Iterator[bytes]:
             made = record | {
                 "request_id": f"{record['request_id']}-{copy}",
                 "timestamp": round(moment + copy * 0.007, 3),
-                "account_id": f"acct_{number % BUSY_ACCOUNTS:05d}",
+                "account_id": f"acct_{names.setdefault((account, copy), len(names)) % BUSY_ACCOUNTS:05d}",
                 "source_ip": f"{1 + copy + number % 7 * 30}.{record.get('source_ip', '0.0.0.0').partition('.')[2]}",
                 "payment_fingerprint": f"{record.get('payment_fingerprint')}-{copy}",
             }
