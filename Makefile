@@ -69,6 +69,7 @@ bench: $(VENV)/.test .cache/streaming/.made
 chaos: $(VENV)/.test
 	bash tests/services/install.sh
 	$(BIN)/python -m tests.chaos.chaos --write $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos.crowd
 
 quality: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,quality]'

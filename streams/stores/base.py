@@ -147,7 +147,9 @@ def standing(verdict: Verdict, height: float) -> Standing:
 def merged(given: Mapping[str, Ruling], placed: Mapping[str, Ruling], withdrawn: Collection[str]) -> list[Ruling]:
     """The rulings as they stand, oldest first: what analysts gave, where judgings placed them, and which were taken back."""
     found = [
-        msgspec.structs.replace(placed.get(name, ruling), withdrawn=name in withdrawn)
+        msgspec.structs.replace(
+            placed.get(name, ruling), withdrawn=name in withdrawn or (name in placed and placed[name].until is not None)
+        )
         for name, ruling in given.items()
         if name in placed or name not in withdrawn  # taken back before anybody heard of it
     ]

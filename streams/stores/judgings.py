@@ -122,6 +122,12 @@ class Judgings:
         if faults or epoch < fence.epoch or found != fence.mark:
             raise Behind("Redis has lost what was last written of the judging: it fell back to an earlier moment", "judging")
         self._counted(counts, faults)
+        client = self._server.client
+        if ask(lambda: client.hexists(self._key("judge"), "staged")):
+            raise Behind("a judging is on its way in Redis that this judge has not closed", "judging")
+        for name, length in (("outbox", client.llen), ("findings", client.xlen)):  # of the right type, however long
+            key = self._key(name)
+            self._server.read(key, lambda key=key, length=length: length(key), 0, faults)  # type: ignore[misc]
         if not faults:
             self._looked = self._look(self._looked, faults)
         if faults:

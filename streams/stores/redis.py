@@ -150,9 +150,18 @@ class RedisStore:
         return [fields[b"finding"] for fields in told if b"finding" in fields and wanted in (None, fields.get(b"subject"))][:count]
 
     def rulings(self) -> list[Ruling]:
-        """See the protocol. One that does not decode is set aside."""
+        """See the protocol. One that does not decode is set aside; one that was placed in the log, and is lost, is put back."""
         given, placed = self._rulings("rulings"), self._rulings("placed")
-        return merged(given, placed, {name.decode(errors="replace") for name in self._withdrawn()})
+        for name in sorted(placed.keys() - given.keys()):
+            given[name] = placed[name]
+            value = cast(str, msgspec.json.encode(placed[name]))
+            ask(lambda name=name, value=value: self._redis.hsetnx(self._key("rulings"), name, value))  # type: ignore[misc]
+            self._server.faults.append(Fault("missing", "ruling", f"{self._key('rulings')} {name}"))
+        withdrawn = {name.decode(errors="replace") for name in self._withdrawn()}
+        for name in sorted(name for name, ruling in placed.items() if ruling.until is not None and name not in withdrawn):
+            ask(lambda name=name: self._redis.sadd(self._key("withdrawn"), name))  # type: ignore[misc]
+            self._server.faults.append(Fault("missing", "ruling", f"{self._key('withdrawn')} {name}"))
+        return merged(given, placed, withdrawn)
 
     def _withdrawn(self) -> set[bytes]:
         key = self._key("withdrawn")

@@ -18,6 +18,7 @@ from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
 
+TOGETHER = 1000  # accounts that are packed in one go: copies of a part are small
 STATE_BYTES = 2 + state.ROW.itemsize
 
 
@@ -96,11 +97,13 @@ def unpack_context(value: bytes, settings: Settings) -> Context:
 
 def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes, float]]:
     """(account, state and record, evidence) of each account."""
-    position = engine.accounts.positions(accounts)
-    rows, records = state.to_bytes(engine.accounts.rows[position]), engine.accounts.records[position]
-    return [
-        (account, row + record.tobytes(), float(record["evidence"])) for account, row, record in zip(accounts, rows, records, strict=True)
-    ]
+    packed: list[tuple[str, bytes, float]] = []
+    for start in range(0, len(accounts), TOGETHER):
+        some = accounts[start : start + TOGETHER]
+        position = engine.accounts.positions(some)
+        rows, records = state.to_bytes(engine.accounts.rows[position]), engine.accounts.records[position]
+        packed += [(name, row + record.tobytes(), float(record["evidence"])) for name, row, record in zip(some, rows, records, strict=True)]
+    return packed
 
 
 def restore(

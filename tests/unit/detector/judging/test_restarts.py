@@ -18,16 +18,21 @@ HYDRA = frozenset({"addresses:shared", "division:balanced"})
 
 def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]], bytes]:
     requests = of_hydra(1, HYDRA).requests
-    panes, engine, found = Panes(DEFAULT), Engine(prior.load()), []
+    silent = set(sorted({each.account_id for each in requests})[::2])  # some fall silent, and are judged with their campaign all the same
+    requests = [each for at, each in enumerate(requests) if at < len(requests) * 0.7 or each.account_id not in silent]
+    panes, engine, found, kept = Panes(DEFAULT), Engine(prior.load()), [], dict[str, bytes]()
     for start in range(0, len(requests), 500):
         part = requests[start : start + 500]
         panes.add(batch(part, [epoch_ms(each.timestamp) for each in part]))
         for tick, pane in panes.seal(panes.watermark - 1):
             found += engine.close(tick, [pane])
             if restarting:
-                packed = snapshot.pack_accounts(engine, engine.accounts.ids)
-                names, values = [name for name, _, _ in packed], [value for _, value, _ in packed]
-                engine = snapshot.restore(prior.load(), DEFAULT, snapshot.pack_context(engine), names, values, engine.verdicts)
+                changed, dropped = engine.take_changes()  # all that a store is told
+                kept |= {name: value for name, value, _ in snapshot.pack_accounts(engine, changed)}
+                kept = {name: value for name, value in kept.items() if name not in dropped}
+                assert kept == {name: value for name, value, _ in snapshot.pack_accounts(engine, engine.accounts.ids)}
+                context = snapshot.pack_context(engine)
+                engine = snapshot.restore(prior.load(), DEFAULT, context, list(kept), list(kept.values()), engine.verdicts)
     return found, sorted(snapshot.pack_accounts(engine, engine.accounts.ids)), snapshot.pack_context(engine)
 
 
