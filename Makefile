@@ -73,7 +73,7 @@ chaos: $(VENV)/.test
 
 quality: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,quality]'
-	$(BIN)/python -m tests.quality.quality
+	$(BIN)/python -m tests.quality.quality $(ONLY)
 
 prior: $(VENV)/.test
 	$(BIN)/siphonwatch prior detector/scoring/prior.json

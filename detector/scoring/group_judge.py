@@ -47,6 +47,7 @@ class Standing:
         like = [view.mean("log_in") / 16.0, view.mean("log_out") / 16.0, np.log2(1.0 + view.novelty), np.log2(1.0 + view.count("answered"))]
         parts = [_span(groups.closer(each), 0.0, 4.0) for each in close] + [_span(groups.likeness(each), 0.0, 3.0) for each in like]
         self.alike = np.mean(parts, axis=0)
+        self.steady = _span(groups.steady, 0.3, 0.9)
         created = view.state["created"].astype(np.float64)
         self.bonds = {
             "address": groups.sharing("address"),
@@ -78,6 +79,7 @@ _SLOW = "each account must look innocent by itself: fewer, shorter or repeated a
 _APART = "work of another kind for each account, at hours of its own"
 _UNBOUND = "addresses, cards and sign-up days of their own for each account"
 _FEW = "fewer accounts"
+_PEAKS = "throughput: the list waits in hours that people would leave empty"
 
 FEATURES = (
     GroupFeature("members", lambda s: s.own, _SLOW, "What members are by themselves adds up.",
@@ -101,6 +103,12 @@ FEATURES = (
         "has {size} accounts that are parts of one whole in subjects, lengths and hours, and repeat {repeated} of each other's text"),
     GroupFeature("alike_harvesting", lambda s: s.divided * s.alike * s.own * s.many, f"{_FEW}; {_APART}; {_SLOW}",
         "The same, the more it looks like a harvest.", "has {size} accounts that harvest alike"),
+    GroupFeature("even_load", lambda s: s.steady, _PEAKS,
+        "The demand of many people has peaks; a list is worked off as fast in one hour as in the next, whoever of its accounts does it.",
+        "loads each hour in which it works alike, {value} of the way from people to a machine"),
+    GroupFeature("even_load_of_one", lambda s: s.steady * s.alike, f"{_PEAKS}; {_APART}",
+        "The same where the accounts are parts of one whole: their turns add up to one machine.",
+        "has accounts that are parts of one whole and together load each hour alike"),
 )  # fmt: skip
 NAMES = tuple(feature.name for feature in FEATURES)
 

@@ -114,6 +114,14 @@ class Groups:
         result: Array = self.total(off) / freedom
         return result
 
+    @cached_property
+    def steady(self) -> Array:
+        """How evenly the whole group's load lies over the hours in which it works: the hours' worth of even load, as a share of them."""
+        load = np.add.reduceat(self.view.hours[self.member].astype(np.float64), self.first, axis=0)
+        full = load.sum(axis=1) ** 2 / np.maximum((load**2).sum(axis=1), 1.0)
+        result: Array = full / np.maximum((load > 0).sum(axis=1), 1)
+        return result
+
     def likeness(self, everyone: Array) -> Array:
         """Doublings by which members are closer in a quantity (N,) than any accounts; 0 where they are not."""
         mine = everyone[self.member]

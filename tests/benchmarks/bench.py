@@ -18,8 +18,10 @@ from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
+from siphonwatch.streams.stores.redis import RedisStore
 
 from tests.benchmarks import log as logs
+from tests.benchmarks import scale
 from tests.benchmarks.live import Live, delays, paced
 from tests.benchmarks.log import Log
 from tests.benchmarks.peers import run as peers
@@ -171,6 +173,7 @@ def main() -> None:
         told(rows)
         rows += told(delayed(quiet, broker, redis, folder, rate))
         rows += told(beside(peers.measured(broker, quiet, folder, size.most), rate))
+        rows += told(scale.rows(RedisStore(redis.url, "scale", "scale")))
         fill(broker, "busy", busy)
         rows += told(crowded(busy, broker, redis, folder, 1))
     finally:

@@ -84,11 +84,11 @@ def spent(work: Any) -> tuple[float, Any]:
     return sorted(took)[1], answer
 
 
-def lines(store: RedisStore) -> list[str]:
+def rows(store: RedisStore) -> list[tuple[str, str]]:
     """The rows of the table."""
-    rows, late = world()
+    states, late = world()
     known = names(ACCOUNTS)
-    shard = filled(known, rows, 0)
+    shard = filled(known, states, 0)
     held = (shard.accounts.rows.nbytes + shard.accounts.records.nbytes) / 2**20
     rng = np.random.Generator(np.random.PCG64(1))
     tick = int(START * 1000) // DEFAULT.tick_ms + 200
@@ -118,9 +118,9 @@ def lines(store: RedisStore) -> list[str]:
     choosing, _ = spent(lambda: merged([named[1][0]] * SHARDS, most))
     middle = sorted(judging)[len(judging) // 2]
     return [
-        f"| a shard of {ACCOUNTS:,} accounts, {ACTIVE:,} of them at work: judging a tick of 900 s | {middle:.2f} s of a processor |",
-        f"| ... its memory; what it writes a tick | {held:,.0f} MiB; {size:,.0f} MiB, {packing:.2f} s to pack |",
-        f"| ... its restart from Redis | {restart:.1f} s |",
-        f"| ... its part in the turn of an epoch: counting; naming | {counting:.2f} s; {naming:.2f} s |",
-        f"| the turn over 256 of them: adding up the counts; choosing whom to link | {adding:.2f} s; {choosing:.1f} s |",
+        (f"a shard of {ACCOUNTS:,} accounts, {ACTIVE:,} of them at work: judging a tick of 900 s", f"{middle:.2f} s of a processor"),
+        ("... its memory; what it writes a tick", f"{held:,.0f} MiB; {size:,.0f} MiB, {packing:.2f} s to pack"),
+        ("... its restart from Redis", f"{restart:.1f} s"),
+        ("... its part in the turn of an epoch: counting; naming", f"{counting:.2f} s; {naming:.2f} s"),
+        ("the turn over 256 of them: adding up the counts; choosing whom to link", f"{adding:.2f} s; {choosing:.1f} s"),
     ]

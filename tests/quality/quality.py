@@ -1,10 +1,11 @@
-"""`make quality`: how well harvesters are found; on the arena, with each kind left out of training, and against evasions.
+"""`make quality`: how well harvesters are found; on the arena, with each hand left out of training, and against evasions.
 
-Prints every table and writes it to RESULTS.md beside this file.
+Prints every table and writes it to RESULTS.md beside this file; `make quality ONLY="live kinds"` measures those sections alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -183,29 +184,43 @@ def evasion_table(pool: ProcessPoolExecutor) -> str:
     return "\n".join(lines) + "\n"
 
 
+Section = tuple[str, Callable[[ProcessPoolExecutor], str]]
+SECTIONS: dict[str, Section] = {
+    "live": ("Each hand left out, as a live stream", lambda _: as_live()),
+    "published": ("Published methods and plain counts on the same streams", lambda _: published()),
+    "ranking": ("Each hand left out: ranking of accounts at the end of the stream, and under free evasions", lambda _: left_out()),
+    "poorer": ("`b2b` in poorer logs, its hand left out", lambda _: poorer_logs()),
+    "kinds": ("Each kind of harvester alone, by the shipped prior (simulator, two seeds)", by_kind),
+    "populations": ("Other populations (simulator, three seeds)", populations),
+    "evasions": ("Evasions (simulator, two seeds)", evasion_table),
+}
+BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
+
+
+def written(text: str, found: dict[str, str]) -> str:
+    """RESULTS with the sections ``found`` (title -> text) in place of those of the same title; the others stay as they were measured."""
+    head, rest = text.split(BEGIN)
+    old, tail = rest.split(END)
+    kept = dict(part.split("\n", 1) for part in old.split("## ")[1:])
+    titles = [title for title, _ in SECTIONS.values()]
+    parts = [f"## {title}\n{found.get(title) or kept[title]}" for title in titles if title in found or title in kept]
+    return f"{head}{BEGIN}{''.join(parts)}{END}{tail}"
+
+
 def main() -> None:
-    """Run everything, print it, and put it into RESULTS.md."""
-    started = time.monotonic()
-    sections: list[tuple[str, Callable[[], str]]] = [("Each hand left out, as a live stream", as_live)]
-    sections.append(("Published methods and plain counts on the same streams", published))
-    sections.append(("Each hand left out: ranking of accounts at the end of the stream, and under free evasions", left_out))
-    sections.append(("`b2b` in poorer logs, its hand left out", poorer_logs))
+    """Run everything, or the sections that are named, print it, and put it into RESULTS.md."""
+    parser = argparse.ArgumentParser(description="how well harvesters are found")
+    told = f"of {', '.join(SECTIONS)}; all without one"
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION", help=told)
+    path, found = HERE / "RESULTS.md", {}
     with ProcessPoolExecutor(2) as pool:
-        sections += [
-            ("Each kind of harvester alone, by the shipped prior (simulator, two seeds)", lambda: by_kind(pool)),
-            ("Other populations (simulator, three seeds)", lambda: populations(pool)),
-            ("Evasions (simulator, two seeds)", lambda: evasion_table(pool)),
-        ]
-        text = ""
-        for title, make in sections:
-            section = f"## {title}\n\n{make()}\n"
-            print(section, flush=True)
-            text += section
-    stamp = f"Measured {datetime.now(UTC):%Y-%m-%d} by `make quality`, in {time.monotonic() - started:.0f} s.\n\n"
-    path = HERE / "RESULTS.md"
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Detection\n\n<!-- figures --><!-- end of figures -->\n"
-    head, tail = old.split("<!-- figures -->")[0], old.split("<!-- end of figures -->")[1]
-    path.write_text(f"{head}<!-- figures -->\n{stamp}{text}<!-- end of figures -->{tail}", encoding="utf-8")
+        for name in parser.parse_args().sections or SECTIONS:
+            (title, make), started = SECTIONS[name], time.monotonic()
+            text = make(pool)
+            stamp = f"Measured {datetime.now(UTC):%Y-%m-%d} by `make quality`, in {time.monotonic() - started:.0f} s."
+            found[title] = f"\n{stamp}\n\n{text}\n"
+            print(f"## {title}\n{found[title]}", flush=True)
+            path.write_text(written(path.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
 if __name__ == "__main__":

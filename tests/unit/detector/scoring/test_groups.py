@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,12 @@ def test_who_goes_on_where_another_one_stopped_hands_over() -> None:
     assert standing(divided()).groups.hand_over[0] == 0
 
 
+def test_a_list_loads_its_hours_evenly_and_people_have_peaks() -> None:
+    assert standing(divided()).steady[0] > standing(strangers()).steady[0] + 0.2
+    resting = [each for each in divided() if int(float(each.timestamp)) // 3600 % 2 == 0]
+    assert standing(resting).steady[0] == pytest.approx(standing(divided()).steady[0], abs=0.1), "hours off cost throughput, not evenness"
+
+
 def _user(each: Request, number: int) -> Request:
     return msgspec.structs.replace(each, end_user_id=f"u{number % 40}")
 
@@ -161,4 +168,6 @@ def test_every_sentence_on_groups_is_the_golden_one() -> None:
     total = float(scores(features, shipped)[0])
     assert sum(each.weight for each in told) == pytest.approx(total, abs=0.01), "the reasons add up"
     text = "".join(f"{each.feature}: {each.text}\n" for each in sorted(told, key=lambda each: NAMES.index(each.feature)))
+    if os.environ.get("SIPHONWATCH_GOLDEN") == "write":
+        GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8"), "sentences changed: read them, then write the golden file anew"
