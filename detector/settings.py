@@ -86,8 +86,6 @@ class Settings:
     """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
     link_least: int = 3
     """Accounts that make a campaign."""
-    group_range: float = 1.5
-    """How far a stream's own middle group may move the height of groups: hands differ by as much in how alike their people are."""
     weak_odds: float = 2.0
     """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
     loose_odds: float = 1.0

@@ -45,7 +45,7 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
             features = group_judge.matrix(standing)
             scores = group_judge.scores(features, prior)
             strongest = group_judge.best(scores, candidates, len(view))
-            above = scores - prior.height - group_judge.middle(strongest, prior, settings.reference_accounts, settings.group_range)
+            above = scores - group_judge.height(strongest, prior, settings.reference_accounts)
             found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
     for one in context.campaigns:
         one.evidence = context.height + one.strength

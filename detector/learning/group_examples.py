@@ -7,7 +7,7 @@ shown, parts and mixtures included.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,11 @@ class GroupExamples:
     inputs: Array  # (N, F) features of groups that teach
     harvest: Array  # (N,)
     weight: Array  # (N,) harvests and innocents sum to 1 each
-    last: Array  # (L, F) features of all groups at the end
-    group: Array  # (K,) the group of each membership at the end ...
+    seen: Array  # (L, F) features of all groups at all looks; what follows is empty where nothing of the hand's heights is to be learned
+    look: Array  # (L,) number of the look
+    group: Array  # (K,) the group of each membership ...
     account: Array  # (K,) ... and its account
-    innocent: Array  # (A,) which of the accounts that are in some group are innocent
+    innocent: Array  # (A,) which of the accounts that were ever in some group are innocent
     stream: Array  # (A,) number of the stream that each of them is of
     innocents: int  # in all
 
@@ -89,13 +90,15 @@ def group_examples(requests: Sequence[Request], labels: Mapping[str, Label], pri
             inputs.append(features)
             harvest.append(_commonest([campaign[row] for row in members.tolist() if truth[row]]) if share >= HARVEST_FROM else "")
             weight.append(len(members))
-    end = found[-1]
-    grouped = np.unique(np.concatenate(end.candidates))
-    innocent = np.array([labels[end.accounts[row]].label != "harvest" for row in grouped.tolist()])
+    names = sorted({look.accounts[row] for look in found for members in look.candidates for row in members.tolist()})
+    place = {name: number for number, name in enumerate(names)}
+    sizes = [len(members) for look in found for members in look.candidates]
+    memberships = [place[look.accounts[row]] for look in found for members in look.candidates for row in members.tolist()]
     return GroupExamples(
-        np.array(inputs), np.array([name != "" for name in harvest]), _weights(harvest, np.array(weight, dtype=np.float64)), end.features,
-        np.repeat(np.arange(len(end.candidates)), [len(each) for each in end.candidates]),
-        np.searchsorted(grouped, np.concatenate(end.candidates)), innocent, np.zeros(len(grouped), np.int64),
+        np.array(inputs), np.array([name != "" for name in harvest]), _weights(harvest, np.array(weight, dtype=np.float64)),
+        np.concatenate([look.features for look in found if look.candidates]),
+        np.repeat(np.arange(len(found)), [len(look.candidates) for look in found]), np.repeat(np.arange(len(sizes)), sizes),
+        np.array(memberships), np.array([labels[name].label != "harvest" for name in names]), np.zeros(len(names), np.int64),
         sum(label.label != "harvest" for label in labels.values()),
     )  # fmt: skip
 
@@ -116,16 +119,23 @@ def _weights(campaigns: list[str], size: Array) -> Array:
     return weight
 
 
+def without_heights(part: GroupExamples) -> GroupExamples:
+    """The same, teaching weights alone."""
+    none = np.zeros(0, np.int64)
+    return replace(part, seen=part.seen[:0], look=none, group=none, account=none, innocent=none.astype(bool), stream=none)
+
+
 def joined(parts: Sequence[GroupExamples]) -> GroupExamples:
     """The examples of one hand's streams together."""
-    groups = np.cumsum([0] + [len(part.last) for part in parts])
+    groups = np.cumsum([0] + [len(part.seen) for part in parts])
     accounts = np.cumsum([0] + [len(part.innocent) for part in parts])
     weight = np.concatenate([part.weight for part in parts])
     harvest = np.concatenate([part.harvest for part in parts])
     for chosen in (harvest, ~harvest):
         weight[chosen] /= max(float(weight[chosen].sum()), 1e-12)
     return GroupExamples(
-        np.concatenate([part.inputs for part in parts]), harvest, weight, np.concatenate([part.last for part in parts]),
+        np.concatenate([part.inputs for part in parts]), harvest, weight, np.concatenate([part.seen for part in parts]),
+        np.concatenate([part.look for part in parts]),
         np.concatenate([part.group + add for part, add in zip(parts, groups.tolist(), strict=False)]),
         np.concatenate([part.account + add for part, add in zip(parts, accounts.tolist(), strict=False)]),
         np.concatenate([part.innocent for part in parts]),

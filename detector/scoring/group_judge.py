@@ -17,6 +17,7 @@ from siphonwatch.detector.scoring.groups import DAY, Groups
 
 Array = npt.NDArray[Any]
 
+LEAST = 3.0  # accounts that make a group at all
 FLAG = 1.3  # evidence that the measurements of members are held against: the shipped height of the flag
 
 
@@ -24,8 +25,9 @@ class GroupPrior(msgspec.Struct, frozen=True):
     """What is known of groups before a stream is seen."""
 
     weights: dict[str, float]
-    height: float  # how far above the middle group of its stream a group is flagged
-    middle: float  # score of the middle account's group, over the hands
+    fence: float  # how many times its stream's breadth above the stream's middle a group is flagged
+    middle: float  # see :func:`extent`; over the hands
+    breadth: float
 
 
 def _span(values: Array, low: float, high: float) -> Array:
@@ -109,6 +111,9 @@ FEATURES = (
     GroupFeature("even_load_of_one", lambda s: s.steady * s.alike, f"{_PEAKS}; {_APART}",
         "The same where the accounts are parts of one whole: their turns add up to one machine.",
         "has accounts that are parts of one whole and together load each hour alike"),
+    GroupFeature("beyond_chance", lambda s: 1.0 - LEAST / np.maximum(s.groups.size, LEAST), _FEW,
+        "Three strangers in ten thousand will have much in common by chance; thirty will not.",
+        "has {size} accounts: what a few have in common by chance, so many have not"),
 )  # fmt: skip
 NAMES = tuple(feature.name for feature in FEATURES)
 
@@ -134,14 +139,26 @@ def best(scored: Array, members: list[Array], accounts: int) -> Array:
     return result
 
 
-def middle(strongest: Array, prior: GroupPrior, weight: float, range_: float) -> float:
-    """Score of the middle account's group in this stream, with the shipped one mixed in as if it were ``weight`` accounts.
+def extent(strongest: Array) -> tuple[float, float]:
+    """(middle, breadth) of the best scores of the accounts that are in some group; ``strongest`` (N,) is -inf of the others.
 
-    Hands differ in how much like each other their people are. A median stands as long as harvesters are not half of all who are in
-    some group, and within ``range_`` of the shipped one.
+    The middle is the median; the breadth is the root of the span from the tenth part to the upper quartile. Hands differ in how much like
+    each other their people are, and where groups differ more, the innocent ones reach further, but less than in proportion: with the span
+    itself one hand's heights were too high, with none another's; measured by leaving hands out.
     """
     grouped = strongest[strongest > -np.inf]
     if not len(grouped):
-        return prior.middle
-    mixed = (len(grouped) * float(np.median(grouped)) + weight * prior.middle) / (len(grouped) + weight)
-    return float(np.clip(mixed, prior.middle - range_, prior.middle + range_))
+        return 0.0, 0.0
+    low, middle, upper = np.quantile(grouped, [0.1, 0.5, 0.75]).tolist()
+    return middle, max(upper - low, 1.0) ** 0.5
+
+
+def height(strongest: Array, prior: GroupPrior, weight: float) -> float:
+    """Score at which groups of this stream are flagged, with the shipped extent mixed in as if it were that of ``weight`` accounts.
+
+    It stands as long as harvesters are not a quarter of all who are in some group; with more it rises, and misses some of them.
+    """
+    count = int((strongest > -np.inf).sum())
+    shipped = (prior.middle, prior.breadth)
+    middle, breadth = ((count * own + weight * known) / (count + weight) for own, known in zip(extent(strongest), shipped, strict=True))
+    return middle + prior.fence * breadth

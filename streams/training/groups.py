@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from siphonwatch.detector.learning.group_examples import GroupExamples
 
-_REAL = ("inputs", "weight", "last")
-_WHOLE = ("group", "account")
+_REAL = ("inputs", "weight", "seen")
+_WHOLE = ("group", "account", "look")
 
 
 def pack(made: GroupExamples) -> bytes:
@@ -19,7 +19,7 @@ def pack(made: GroupExamples) -> bytes:
     kept: dict[str, Any] = {each.name: np.asarray(getattr(made, each.name)) for each in fields(made)}
     for name in _REAL:
         kept[name] = kept[name].astype(np.float32)
-    for name in ("inputs", "last"):
+    for name in ("inputs", "seen"):
         kept[name] = np.round(kept[name], 4)
     for name in _WHOLE:
         kept[name] = kept[name].astype(np.uint32)

@@ -1,6 +1,7 @@
 """Groups: the shipped examples made anew, and how each hand's groups are judged by a judge that has seen none of its own.
 
     python -m tests.quality.groups examples     writes the shipped examples, from the streams beside this clone and the simulator
+    python -m tests.quality.groups examples arena     those of the streams alone
     python -m tests.quality.groups              prints the table
 
 The examples' members are judged by the shipped prior of accounts: make them again after that one, then ``siphonwatch prior`` once more.
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from siphonwatch.detector.learning import fit
-from siphonwatch.detector.learning.group_examples import group_examples, group_looks, joined
+from siphonwatch.detector.learning.group_examples import group_examples, group_looks, joined, without_heights
 from siphonwatch.detector.learning.group_fit import SIMULATOR, group_prior
-from siphonwatch.detector.scoring.group_judge import best, middle, scores
+from siphonwatch.detector.scoring.group_judge import best, height, scores
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import simulate
 from siphonwatch.detector.simulate.world import varied
@@ -28,15 +29,17 @@ FOLDER = Path(fit.__file__).parent / "groups"
 WORLDS, ACCOUNTS = range(40), 1600
 
 
-def write_examples() -> None:
-    """Make the shipped examples of groups anew."""
+def write_examples(simulated: bool = True) -> None:
+    """Make the shipped examples of groups anew; those of the simulator's worlds take longest, and may be left."""
     FOLDER.mkdir(exist_ok=True)
     accounts = prior.load()
     made = {hand: [group_examples(*stream(name), accounts) for name in names] for hand, names in HANDS.items()}
-    traffic = (simulate(world) for world in varied(WORLDS, ACCOUNTS))
-    made[SIMULATOR] = [group_examples(each.requests, each.labels, accounts) for each in traffic]
+    if simulated:
+        traffic = (simulate(world) for world in varied(WORLDS, ACCOUNTS))
+        made[SIMULATOR] = [group_examples(each.requests, each.labels, accounts) for each in traffic]
     for hand, parts in made.items():
-        data = group_files.pack(joined([part for part in parts if part is not None]))
+        whole = joined([part for part in parts if part is not None])
+        data = group_files.pack(without_heights(whole) if hand == SIMULATOR else whole)
         (FOLDER / f"{hand}.npz").write_bytes(data)
         print(hand, len(data), flush=True)
 
@@ -55,8 +58,8 @@ def table() -> None:
                 took[request.account_id] += (request.usage.completion_tokens or 0) if request.usage else 0
             look = group_looks(requests, labels, accounts, (1.0,))[0]
             strongest = best(scores(look.features, known), look.candidates, len(look.accounts))
-            height = known.height + middle(strongest, known, DEFAULT.reference_accounts, DEFAULT.group_range)
-            flagged = {look.accounts[row] for row in np.flatnonzero(strongest >= height).tolist()}
+            limit = height(strongest, known, DEFAULT.reference_accounts)
+            flagged = {look.accounts[row] for row in np.flatnonzero(strongest >= limit).tolist()}
             campaigns: dict[str, list[str]] = {}
             for account, label in labels.items():
                 if label.label == "harvest":
@@ -78,4 +81,4 @@ def table() -> None:
 
 
 if __name__ == "__main__":
-    write_examples() if "examples" in sys.argv else table()
+    write_examples("arena" not in sys.argv) if "examples" in sys.argv else table()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, Usage, epoch_ms
-from siphonwatch.detector.scoring.group_judge import FEATURES, NAMES, Standing, matrix, middle, scores
+from siphonwatch.detector.scoring.group_judge import FEATURES, NAMES, Standing, height, matrix, scores
 from siphonwatch.detector.scoring.groups import Groups
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
@@ -149,13 +149,15 @@ def test_weights_are_directed_and_features_say_nothing_at_nought() -> None:
     assert measured.max() <= 1
 
 
-def test_the_middle_follows_its_stream_within_its_range() -> None:
+def test_the_height_follows_its_stream() -> None:
     shipped = prior.load().groups
     assert shipped is not None
-    assert middle(np.full(10, -np.inf), shipped, 400, 1.5) == shipped.middle
-    assert middle(np.full(100_000, 50.0), shipped, 400, 1.5) == shipped.middle + 1.5
-    near = middle(np.full(100_000, shipped.middle + 1.0), shipped, 400, 1.5)
-    assert shipped.middle + 0.9 < near < shipped.middle + 1.0
+    nobody, people = np.full(10, -np.inf), np.random.Generator(np.random.PCG64(1)).normal(3.0, 1.0, 100_000)
+    assert height(nobody, shipped, 400) == pytest.approx(shipped.middle + shipped.fence * shipped.breadth), "nothing is known of the stream"
+    usual, higher, wider = (height(scored, shipped, 400) for scored in (people, people + 2.0, 3.0 + 4.0 * (people - 3.0)))
+    assert higher == pytest.approx(usual + 2.0, abs=0.05)
+    assert wider - 3.0 == pytest.approx(2.0 * (usual - 3.0), abs=0.1), "four times the span, twice the height"
+    assert height(np.full(1000, 3.0), shipped, 0) == 3.0 + shipped.fence, "groups that are all alike are no measure"
 
 
 def test_every_sentence_on_groups_is_the_golden_one() -> None:
