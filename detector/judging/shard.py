@@ -126,6 +126,7 @@ class Shard:
         """Move levels, and say which accounts' changed."""
         settings, records, names = self.settings, self.accounts.records, self.accounts.names(position)
         mine = records[position]
+        held = mine["held"].copy()
         asked = verdict.level_of(
             self.scorer.standing(names, self.accounts.rows[position], mine), self.scorer.context.height, settings
         )  # fmt: skip
@@ -139,6 +140,7 @@ class Shard:
         mine["flagged_at"] = np.where(first, at, mine["flagged_at"])
         mine["requests_at_flag"] = np.where(first, mine["requests"], mine["requests_at_flag"])
         mine["tokens_out_at_flag"] = np.where(first, mine["tokens_out"], mine["tokens_out_at_flag"])
+        self.changed.update(names[row] for row in np.flatnonzero(mine["held"] != held).tolist())  # who is silent is held too
         before = records["level"][position].copy()
         mine["level"] = level
         records[position] = mine

@@ -1,0 +1,44 @@
+"""What a shard says has changed is all that has changed, or a store would keep something older."""
+
+from __future__ import annotations
+
+import numpy as np
+from siphonwatch.detector.judging.context import Context
+from siphonwatch.detector.judging.scorer import Scorer
+from siphonwatch.detector.judging.shard import Shard
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.verdicts.campaign import Campaign
+from siphonwatch.streams.common import prior
+
+HOUR = 3_600_000
+NAMES = ["a", "b", "c"]
+
+
+def campaign() -> Campaign:
+    return Campaign(1, list(NAMES), 0, 9.0, {}, strength=5.0, shares=[5.0, 4.0, 3.0])
+
+
+def test_members_who_are_silent_are_held_and_that_is_a_change() -> None:
+    context = Context(height=DEFAULT.flag_odds)
+    shard = Shard(Scorer(prior.load(), DEFAULT, context))
+    shard.accounts.put(NAMES, state.empty(3), np.zeros(3, shard.accounts.records.dtype))
+    context.campaigns = [campaign()]
+    told = shard.grouped(context, frozenset({1}), HOUR, 1)
+    assert {one.account_id for one in told} == set(NAMES)
+    assert shard.take_changes() == (NAMES, [])
+    assert shard.grouped(context, frozenset(), 4 * HOUR, 2) == [], "nothing to tell, as all stand where they stood"
+    assert shard.accounts.records["held"][:3].tolist() == [4 * HOUR] * 3
+    assert shard.take_changes() == (NAMES, []), "but they are held from now on"
+
+
+def test_who_is_in_no_campaign_any_more_is_a_change() -> None:
+    context = Context(height=DEFAULT.flag_odds, campaigns=[campaign()])
+    shard = Shard(Scorer(prior.load(), DEFAULT, context))
+    shard.accounts.put(NAMES, state.empty(3), np.zeros(3, shard.accounts.records.dtype))
+    shard.grouped(context, frozenset({1}), HOUR, 1)
+    shard.take_changes()
+    context.campaigns = []
+    shard.grouped(context, frozenset(), 4 * HOUR, 2)
+    assert shard.accounts.records["campaign"][:3].tolist() == [0, 0, 0]
+    assert shard.take_changes() == (NAMES, [])
