@@ -6,7 +6,6 @@ import numpy as np
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.panes import Panes
 from siphonwatch.streams.common import prior
@@ -17,12 +16,13 @@ from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.worker.judge import Judge
 from siphonwatch.streams.worker.metrics import Metrics
 
+from tests.quality.groups_of import of_hydra
+
 NOTHING = np.zeros(0, np.uint64)
 
 
 def test_the_judging_lets_go_of_it_and_takes_only_what_came_later() -> None:
-    world = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("hydra",))
-    requests = simulate(world).requests
+    requests = of_hydra(1, frozenset({"addresses:shared", "division:balanced"})).requests
     panes = Panes(DEFAULT)
     panes.add(batch(requests, [epoch_ms(request.timestamp) for request in requests]))
     ticks = panes.seal(panes.last)
@@ -38,14 +38,13 @@ def test_the_judging_lets_go_of_it_and_takes_only_what_came_later() -> None:
         arrive(tick, pane.accounts, pane.filled)
     while judge.step(1):
         pass
-    member = judge.engine.context.campaigns[0].members[0]
+    member = next(each for each in judge.engine.context.campaigns[0].members if each not in ticks[-2][1].accounts)
     assert store.account(member) is not None
 
     store.erase(member)
     store._erased = dict.fromkeys(store._erased, ticks[-2][0] * DEFAULT.tick_ms / 1000 + 1)  # the log is of the past, the erasing of today
     row = judge.engine.accounts.rows[judge.engine.accounts.index[member] :][:1].copy()
     (tick, pane), (last, later) = ticks[-2:]
-    assert member not in pane.accounts
     arrive(tick, [*pane.accounts, member], np.concatenate([pane.filled, row]))
     judge.step(1)
     assert store.account(member) is None, "what an open pane held of it was judged again"
