@@ -97,14 +97,13 @@ class Scorer:
         members, height = self.members, self.context.height
         return np.array([height + members[name][1] if name in members else NOTHING for name in names], dtype=np.float64)
 
-    def standing(self, names: Sequence[str], rows: Array, records: Array) -> Array:
-        """(N,) evidence as it stands now: an account's own or its campaign's, and analysts' word on it."""
-        return self._as_ruled(names, rows, np.maximum(records["current"], self.shares(names)))
+    def standing(self, names: Sequence[str], records: Array) -> Array:
+        """(N,) evidence as it stands now: an account's own or its campaign's."""
+        result: Array = np.maximum(records["current"], self.shares(names))
+        return result
 
-    def _as_ruled(self, names: Sequence[str], rows: Array, standing: Array) -> Array:
-        """A ruled harvest is blocked; a benign account is clear as long as it goes on as it was."""
-        if not self.word.ruled:
-            return standing
+    def as_ruled(self, names: Sequence[str], rows: Array, standing: Array) -> Array:
+        """(N,) the same with analysts' word: a ruled harvest is blocked; a benign account is clear as long as it goes on as it was."""
         settings, height, result = self.settings, self.context.height, standing.copy()
         for row, account in enumerate(names):
             ruling = self.word.ruled.get(account)

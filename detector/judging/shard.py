@@ -127,9 +127,10 @@ class Shard:
         settings, records, names = self.settings, self.accounts.records, self.accounts.names(position)
         mine = records[position]
         held = mine["held"].copy()
-        asked = verdict.level_of(
-            self.scorer.standing(names, self.accounts.rows[position], mine), self.scorer.context.height, settings
-        )  # fmt: skip
+        standing = self.scorer.standing(names, mine)
+        if self.scorer.word.ruled:
+            standing = self.scorer.as_ruled(names, self.accounts.rows[position], standing)
+        asked = verdict.level_of(standing, self.scorer.context.height, settings)
         supported = asked >= mine["level"]
         mine["held"] = np.where(supported, at, mine["held"])
         calm = at - mine["held"] >= settings.calm_ms
@@ -205,15 +206,19 @@ class Shard:
     def quiet(self, below: float, most: int) -> Ranked:
         """Judged accounts of less evidence than ``below``, those of the smallest hashes first: a sample that no order of arrival moves."""
         _, records = self.accounts.known()
-        names = self.accounts.names(np.flatnonzero((records["current"] < below) & (records["current"] > NOTHING)))
-        return _first([(float(crc32(name.encode())), name) for name in names], most)
+        return _hashed(self.accounts.names(np.flatnonzero((records["current"] < below) & (records["current"] > NOTHING))), most)
 
-    def linkable(self, most: int) -> tuple[Ranked, Ranked]:
-        """Accounts that may be grouped, as they were judged and are not allowed: the strongest, and those of the smallest hashes."""
+    def linkable(self, most: int) -> Ranked:
+        """Accounts that may be grouped, as they were judged and are not allowed, the strongest first."""
+        return self._ranked(self._groupable().tolist(), most)
+
+    def sample(self, most: int) -> Ranked:
+        """The same, those of the smallest hashes first."""
+        return _hashed(self.accounts.names(self._groupable()), most)
+
+    def _groupable(self) -> Array:
         _, records = self.accounts.known()
-        judged = np.flatnonzero((records["current"] > NOTHING) & (records["allowed"] == 0))
-        hashed = [(float(crc32(name.encode())), name) for name in self.accounts.names(judged)]
-        return self._ranked(judged.tolist(), most), _first(hashed, most)
+        return np.flatnonzero((records["current"] > NOTHING) & (records["allowed"] == 0))
 
     def _ranked(self, rows: list[int], most: int) -> Ranked:
         current = self.accounts.records["current"]
@@ -321,20 +326,15 @@ class Shard:
                 self.verdicts.pop(account, None)
                 self.changed.discard(account)
 
-    def restore(self, accounts: list[str], rows: Array, records: Array, verdicts: dict[str, Verdict]) -> None:
-        """Put back what a store kept."""
-        if accounts:
-            self.accounts.put(accounts, rows, records)
-        self.verdicts = dict(verdicts)
-
     def take_crowded(self) -> int:
         """How many accounts were let go since the last call as there were too many."""
         crowded, self.crowded = self.crowded, 0
         return crowded
 
     def take_changes(self) -> tuple[list[str], list[str]]:
-        """(accounts changed, accounts dropped) since the last call."""
-        changed, dropped = sorted(self.changed & self.accounts.index.keys()), self.dropped
+        """(accounts changed, accounts dropped and not come again) since the last call."""
+        known = self.accounts.index.keys()
+        changed, dropped = sorted(self.changed & known), sorted(set(self.dropped) - known)
         self.changed, self.dropped = set(), []
         return changed, dropped
 
@@ -342,6 +342,10 @@ class Shard:
 def _first(keyed: list[tuple[float, str]], most: int) -> Ranked:
     first = sorted(keyed)[:most]
     return Ranked([name for _, name in first], [key for key, _ in first], len(keyed))
+
+
+def _hashed(names: Iterable[str], most: int) -> Ranked:
+    return _first([(float(crc32(name.encode())), name) for name in names], most)
 
 
 def merged(parts: Sequence[Ranked], most: int) -> Ranked:

@@ -81,10 +81,10 @@ def quiet(shards: Shards, below: float, most: int) -> Ranked:
 def linkable(shards: Shards, settings: Settings) -> list[str]:
     """Names, ascending, of the accounts among which links are sought."""
     most = settings.link_most
-    parts = shards.all(partial(Shard.linkable, most=most))
-    strongest, sample = merged([part for part, _ in parts], most), merged([part for _, part in parts], most)
+    strongest = merged(shards.all(partial(Shard.linkable, most=most)), most)
     if strongest.total <= most:
         return sorted(strongest.names)
+    sample = merged(shards.all(partial(Shard.sample, most=most)), most)
     first = strongest.names[: most // 2]
     known = set(first)
     others = [name for name in sample.names if name not in known]

@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.scoring.groups import DAY, Groups
+from siphonwatch.detector.settings import DEFAULT
 
 Array = npt.NDArray[Any]
 
-LEAST = 3.0  # accounts that make a group at all
+LEAST = DEFAULT.link_least  # accounts that make a group at all
 FLAG = 1.3  # evidence that the measurements of members are held against: the shipped height of the flag
 
 

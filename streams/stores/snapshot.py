@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from siphonwatch.detector.judging.accounts import RECORD
@@ -18,7 +20,7 @@ from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
 
-TOGETHER = 1000  # accounts that are packed in one go: copies of a part are small
+TOGETHER = 1000  # accounts that are packed or unpacked in one go: copies of a part are small
 STATE_BYTES = 2 + state.ROW.itemsize
 
 
@@ -106,14 +108,20 @@ def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes,
     return packed
 
 
+def put_accounts(engine: Engine, accounts: Sequence[str], values: Sequence[bytes]) -> None:
+    """Give an engine accounts as they were packed."""
+    for start in range(0, len(accounts), TOGETHER):
+        some = values[start : start + TOGETHER]
+        rows = state.from_bytes([value[:STATE_BYTES] for value in some])
+        records = np.frombuffer(b"".join(value[STATE_BYTES:] for value in some), dtype=RECORD)
+        engine.accounts.put(list(accounts[start : start + TOGETHER]), rows, records)
+
+
 def restore(
     prior: Prior, settings: Settings, context: bytes | None, accounts: list[str], values: list[bytes], verdicts: dict[str, Verdict]
 ) -> Engine:
     """An engine as it was when its context and accounts were packed."""
     engine = Engine(prior, settings, unpack_context(context, settings) if context else None)
-    if accounts:
-        rows = state.from_bytes([value[:STATE_BYTES] for value in values])
-        records = np.frombuffer(b"".join(value[STATE_BYTES:] for value in values), dtype=RECORD)
-        engine.accounts.put(accounts, rows, records)
+    put_accounts(engine, accounts, values)
     engine.verdicts = dict(verdicts)
     return engine

@@ -27,7 +27,6 @@ from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
 
-TOGETHER = 1000  # accounts that are unpacked in one go: copies of a part are small
 ACCOUNTS = ("accounts", "account", "context")  # what only the log can give back
 DERIVED = ("verdicts", "verdict", "standings", "ranking")  # what follows from the accounts
 
@@ -76,11 +75,9 @@ def restore(store: Store, lead: Lead, progress: Sequence[Progress], prior: Prior
     made.empty = made.lost and (context is None or not good)
     made.derived = any(fault.what in DERIVED for fault in faults)
     if context is not None and good:
-        for start in range(0, len(good), TOGETHER):
-            some = good[start : start + TOGETHER]
-            rows = state.from_bytes([lead.values[at][: snapshot.STATE_BYTES] for at in some])
-            records = np.frombuffer(b"".join(lead.values[at][snapshot.STATE_BYTES :] for at in some), dtype=RECORD)
-            made.engine.accounts.put([lead.accounts[at] for at in some], rows, records)
+        for start in range(0, len(good), snapshot.TOGETHER):
+            some = good[start : start + snapshot.TOGETHER]
+            snapshot.put_accounts(made.engine, [lead.accounts[at] for at in some], [lead.values[at] for at in some])
             for at in some:
                 lead.values[at] = b""  # accounts are in memory once, not twice
         made.engine.verdicts = {name: one for name, one in lead.verdicts.items() if name in made.engine.accounts.index}

@@ -115,7 +115,7 @@ def rows(store: RedisStore) -> list[tuple[str, str]]:
     naming, named = spent(lambda: (shard.near(0.0, DEFAULT.queue_most), shard.linkable(DEFAULT.link_most)))
     adding, _ = spent(lambda: census.total([counted] * SHARDS))
     most = DEFAULT.link_most
-    choosing, _ = spent(lambda: merged([named[1][0]] * SHARDS, most))
+    choosing, _ = spent(lambda: merged([named[1]] * SHARDS, most))
     middle = sorted(judging)[len(judging) // 2]
     return [
         (f"a shard of {ACCOUNTS:,} accounts, {ACTIVE:,} of them at work: judging a tick of 900 s", f"{middle:.2f} s of a processor"),

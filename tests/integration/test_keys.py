@@ -128,7 +128,7 @@ class Harming:
 
     def newest(self, name: str) -> bytes:
         """The newest key of that name, once there is one and all is well."""
-        wait_until(self.whole, 10, f"all to be well before {name}")
+        wait_until(self.whole, 60, f"all to be well before {name}")
         if name == "redo:<mark>":  # as if a judge had died between closing a tick and writing it
             self.harm.client.rpush(f"{self.base}redo:m", b"\x80")
             self.harm.client.hset(f"{self.base}judge", mapping={"redo": "m", "staged": 1, "applied": 0})
@@ -185,5 +185,5 @@ def test_keys_that_are_not_as_they_were_written(
             live.worker()
         harming.go_on(len(KEYS))
         if key.noticed and not (working and name in PASSED):
-            wait_until(lambda before=before, key=key: harming.said(key) > before, 6, f"it to be said that {name} is {do.__name__}")  # type: ignore[misc]
+            wait_until(lambda before=before, key=key: harming.said(key) > before, 60, f"it to be said that {name} is {do.__name__}")  # type: ignore[misc]
     harming.finish(expected)

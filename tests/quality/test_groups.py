@@ -14,7 +14,7 @@ from siphonwatch.streams.common import prior
 from tests.quality.figures import run
 from tests.quality.groups_of import IN_GROUP, of_crowd, of_hydra
 
-TWINS = ("sharded", "team")  # one job of a firm, one evaluation of a team, over several keys: a hydra in all but its purpose
+TWINS = {"sharded": 1, "team": 2}  # one job of a firm, one evaluation of a team, over several keys: a hydra in all but its purpose
 BOUND = {
     "one balancer, shared addresses": frozenset({"addresses:shared", "division:balanced"}),
     "behind proxies, signed up together": frozenset({"addresses:proxy", "signed:together"}),
@@ -39,10 +39,10 @@ def test_a_crowd_of_innocents_is_no_campaign(name: str) -> None:
         assert judged(of_crowd(name, seed))[0] == 0, seed
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_a_hydras_innocent_twin_is_not_always_taken_for_one(name: str) -> None:
-    """What cannot be told apart is said: in two worlds of three it may be taken for a hydra, and an analyst allows such a firm."""
-    assert sum(judged(of_crowd(name, seed))[0] > 0 for seed in (11, 12, 13)) <= 2
+@pytest.mark.parametrize(("name", "most"), TWINS.items())
+def test_a_hydras_innocent_twin_is_not_always_taken_for_one(name: str, most: int) -> None:
+    """What cannot be told apart is said: in so many worlds of three it may be taken for a hydra, and an analyst allows such a firm."""
+    assert sum(judged(of_crowd(name, seed))[0] > 0 for seed in (11, 12, 13)) <= most
 
 
 @pytest.mark.parametrize("wanted", BOUND.values(), ids=BOUND.keys())

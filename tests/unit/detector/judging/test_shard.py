@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.scorer import Scorer
 from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.contracts.samples import rows
 
 HOUR = 3_600_000
 NAMES = ["a", "b", "c"]
@@ -42,3 +47,15 @@ def test_who_is_in_no_campaign_any_more_is_a_change() -> None:
     shard.grouped(context, frozenset(), 4 * HOUR, 2)
     assert shard.accounts.records["campaign"][:3].tolist() == [0, 0, 0]
     assert shard.take_changes() == (NAMES, [])
+
+
+def test_who_was_let_go_and_came_again_is_a_change_and_nobody_dropped() -> None:
+    """A step of judging holds many ticks, and a store drops last: it would lose an account that is there."""
+    context = Context(height=DEFAULT.flag_odds)
+    shard = Shard(Scorer(prior.load(), replace(DEFAULT, accounts_most=SHARDS), context))
+    first, second = [name for name in map(str, range(10_000)) if shard_of(name) == 0][:2]
+    for tick, name in enumerate((first, second, first, second, first)):  # one account fits: the newer one stays
+        shard.judge(tick, tick * DEFAULT.tick_ms, Pane({name: 0}, rows(1)))
+    assert shard.accounts.ids == [first]
+    assert shard.take_crowded() == 4
+    assert shard.take_changes() == ([first], [second])
