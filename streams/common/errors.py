@@ -27,6 +27,10 @@ class Fenced(SiphonwatchError):
     """Another owner has claimed the partition or the judging: what was being written is dropped, nothing is lost."""
 
 
+class Moved(SiphonwatchError):
+    """A shard has another keeper by now: this step of judging is dropped, and begun again with those who keep the shards."""
+
+
 class Behind(SiphonwatchError):
     """The store does not hold what was last written to it: load what is there, and read the rest again from the log."""
 

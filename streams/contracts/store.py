@@ -7,15 +7,34 @@ from typing import Any
 
 import msgspec
 import pytest
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.verdicts.finding import decode, encode
-from siphonwatch.streams.common.errors import Behind, Fenced, Sealed
+from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed
 from siphonwatch.streams.contracts.samples import comes_true, findings, ids, rows, verdict
-from siphonwatch.streams.stores.base import Charge, Judging, Position, Standing, Store
+from siphonwatch.streams.stores.base import PARTS, Charge, Fence, Judging, Kept, Position, ShardJudging, Standing, Store, shards_of
 from siphonwatch.streams.stores.erasing import Erased, digest
+from siphonwatch.streams.stores.whole import by_shard, write
 
 AT = Position(7, Clock(1000), 3, 4)
+
+
+def part(account: str) -> int:
+    """Of a pane, the part that an account's row stands in."""
+    return shard_of(account) % PARTS
+
+
+def everything(store: Store) -> Kept:
+    """All that is stored of accounts."""
+    return store.load(store.hold("tests", [], range(SHARDS)))
+
+
+def closing(store: Store, mark: str, changes: dict[int, ShardJudging], context: bytes = b"c") -> tuple[Fence, Judging]:
+    """A judging of these changes, to be closed by who leads from now on."""
+    lead = store.lead()
+    marks = [mark if shard in changes else before for shard, before in enumerate(lead.shards)]
+    return lead.fence, Judging(mark, context, shards=marks, moves=store.owners().moves)
 
 
 class StoreContract:
@@ -30,7 +49,8 @@ class StoreContract:
         claim = store.claim(0)
         assert (claim.position, claim.sealed, claim.panes, claim.ids) == (None, -1, [], {})
         lead = store.lead()
-        assert (lead.context, lead.accounts, lead.outbox) == (None, [], [])
+        assert (lead.context, lead.judged, set(lead.shards), lead.outbox) == (None, "", {""}, [])
+        assert everything(store) == Kept()
         assert store.account("a") is None
         assert store.verdict("a") is None
         assert store.top(3) == []
@@ -63,21 +83,41 @@ class StoreContract:
         with pytest.raises(Behind):
             store.seal(0, 5, "what it was before", -1)
         first, _ = store.seal(0, 5, mark, -1)
-        assert [(tick, pane.accounts) for tick, pane in first] == [(4, ["a"])]
+        assert first == {4: {part("a"): 1}}
         with pytest.raises(Sealed):
             store.commit(0, epoch, Position(8, Clock(1000), 3, 4), {6: (["d"], rows(1)), 5: (["a"], rows(1))}, {6: ids(4), 5: ids(3)})
         assert [(each.position, each.sealed, each.dropped) for each in store.positions(1)] == [(AT, 5, -1)]
-        assert [(tick, pane.filled.tobytes()) for tick, pane in store.seal(0, 5, mark, -1)[0]] == [(4, first[0][1].filled.tobytes())]
-        assert store.seal(0, 5, mark, 4) == ([], [4]), "it was judged, and may be dropped"
+        assert store.seal(0, 5, mark, -1) == (first, []), "again and again the same"
+        (pane,) = store.panes([(0, 4, first[4])])
+        assert (pane.accounts, pane.filled.tobytes()) == (["a"], rows(1).tobytes())
+        assert store.seal(0, 5, mark, 4) == ({}, [4]), "it was judged, and may be dropped"
         store.drop(0, [4])
-        assert store.seal(0, 5, mark, -1) == ([], [])
+        assert store.seal(0, 5, mark, -1) == ({}, [])
         assert store.positions(1)[0].dropped == 4
         assert [tick for tick, _, _ in store.claim(0).panes] == [6]
+
+    def test_a_pane_is_read_by_its_parts(self, store: Store) -> None:
+        names = [f"account {number}" for number in range(300)]
+        epoch = store.claim(1).fence
+        store.commit(1, epoch, AT, {4: (names, rows(300))}, {4: ids(1)})
+        counts, _ = store.seal(1, 4, store.positions(2)[1].mark, -1)
+        assert counts[4] == {each: sum(part(name) == each for name in names) for each in range(PARTS)}
+        mine = {each: count for each, count in counts[4].items() if each % 2}
+        first, second = store.panes([(1, 4, mine), (1, 4, {0: counts[4][0]})])
+        assert sorted(first.accounts) == sorted(name for name in names if part(name) % 2)
+        assert sorted(second.accounts) == sorted(name for name in names if part(name) == 0)
+        assert dict(zip(first.accounts, first.filled["generation"].tolist(), strict=True)) == {
+            name: number + 1 for number, name in enumerate(names) if part(name) % 2
+        }
+        assert store.panes([]) == []
+        with pytest.raises(Behind):
+            store.panes([(1, 4, {0: counts[4][0] + 1})])
+        assert store.claim(1).rewound, "what is not whole is read again from the log"
 
     def test_a_tick_that_a_partition_has_passed_is_sealed_whatever_was_written_since(self, store: Store) -> None:
         fence = store.claim(0).fence
         store.commit(0, fence, AT, {2: (["a"], rows(1))}, {2: ids(1)})
-        assert [tick for tick, _ in store.seal(0, 2, "another", -1)[0]] == [2]
+        assert store.seal(0, 2, "another", -1)[0] == {2: {part("a"): 1}}
 
     def test_a_writer_whose_last_write_is_not_there_is_told_so_and_writes_nothing(self, store: Store) -> None:
         fence = store.claim(0).fence
@@ -88,10 +128,10 @@ class StoreContract:
         assert store.positions(1)[0].position == AT
         lead = store.lead().fence
         earlier = replace(lead)
-        store.judged(lead, Judging(b"one", [], [], {}, []))
+        store.judged(lead, Judging("1", b"one"))
         store.check(lead)
         with pytest.raises(Behind):
-            store.judged(earlier, Judging(b"two", [], [], {}, []))
+            store.judged(earlier, Judging("2", b"two"))
         with pytest.raises(Behind):
             store.check(earlier)
         assert store.context() == b"one"
@@ -105,7 +145,7 @@ class StoreContract:
     def test_a_rewound_partition_is_as_if_nothing_was_read(self, store: Store) -> None:
         fence = store.claim(0).fence
         store.commit(0, fence, AT, {4: (["a"], rows(1))}, {4: ids(1)})
-        store.judged(store.lead().fence, Judging(b"c", [], [], {}, [], closed=3, read=[7]))
+        store.judged(store.lead().fence, Judging("1", b"c", closed=3, read=[7]))
         store.rewind(0)
         with pytest.raises(Behind):
             store.commit(0, fence, AT, {4: (["a"], rows(1))}, {4: ids(1)})
@@ -114,16 +154,106 @@ class StoreContract:
         assert (claim.closed, claim.judged) == (3, 7), "the judging has this partition up to there"
 
     def test_a_judging_of_many_accounts(self, store: Store) -> None:
-        lead = store.lead().fence
         names = [f"account {number}" for number in range(2500)]
-        store.judged(lead, Judging(b"c", [(name, b"v", 1.0) for name in names], [], {name: verdict(name) for name in names[:1200]}, []))
-        store.judged(lead, Judging(b"d", [], names[:2000], dict.fromkeys(names[:1100]), [(name, b"f") for name in names[:1500]]))
-        after = store.lead()
+        write(store, b"c", [(name, b"v", 1.0) for name in names], {name: verdict(name) for name in names[:1200]})
+        write(store, b"d", [], dict.fromkeys(names[:1100]), [(name, b"f") for name in names[:1500]], dropped=names[:2000])
+        after = everything(store)
         assert sorted(after.accounts) == sorted(names[2000:])
-        assert (sorted(after.verdicts), len(after.outbox), after.faults) == (sorted(names[1100:1200]), 1500, [])
-        store.judged(after.fence, Judging(b"e", [("a", b"v", 1.0)], [], {"a": verdict("a")}, [], whole=True))
-        assert store.lead().accounts == ["a"]
-        assert set(store.standings()) == {"a"}
+        assert (sorted(after.verdicts), after.faults) == (sorted(names[1100:1200]), [])
+        assert len(store.lead().outbox) == 1500
+        assert store.top(3) == sorted(names[2000:])[:3]
+
+    def test_a_shard_is_written_anew(self, store: Store) -> None:
+        names = [f"account {number}" for number in range(1500)]
+        write(store, b"c", [(name, b"v", 1.0) for name in names], {name: verdict(name) for name in names})
+        fences = store.hold("tests", [], range(SHARDS))
+        store.load(fences)
+        other = next(name for name in names if shard_of(name) != shard_of("account 0"))
+        store.rewrite(fences, {shard_of("account 0"): ShardJudging([("account 0", b"w", 2.0)], [], {"account 0": verdict("account 0")})})
+        assert store.check_shards(fences) == []
+        after = everything(store)
+        assert [name for name in after.accounts if shard_of(name) == shard_of("account 0")] == ["account 0"]
+        assert sorted(after.verdicts) == sorted(after.accounts)
+        assert (store.account("account 0"), store.account(other)) == (b"w", b"v")
+        assert set(store.standings()) == set(after.accounts)
+
+    def test_what_was_staged_counts_once_the_judging_is_closed(self, store: Store) -> None:
+        changes = by_shard([("a", b"one", 1.0), ("b", b"two", 2.0)], [], {"a": verdict("a")}, 0.0)
+        first = store.hold("first", [0], list(changes))
+        store.stage("1", changes)
+        assert (store.account("a"), store.verdict("a")) == (None, None)
+        fence, judging = closing(store, "1", changes)
+        store.judged(fence, judging)
+        second = store.hold("second", [0], list(changes))
+        with pytest.raises(Fenced):
+            store.apply("1", first, changes)
+        kept = store.load(second)
+        assert (kept.judged, kept.context) == ("1", b"c")
+        assert dict(zip(kept.accounts, kept.values, strict=True)) == {"a": b"one", "b": b"two"}, "who loads finishes what was closed"
+        assert kept.verdicts == {"a": verdict("a")}
+        assert {shard: each.mark for shard, each in second.items()} == dict.fromkeys(changes, "1")
+        assert store.apply("1", second, changes) == [], "it is applied once, whoever asks"
+        store.stage("2", by_shard([("a", b"three", 1.0)], [], {}, 0.0))
+        third = store.hold("third", [0], list(changes))
+        kept = store.load(third)
+        assert dict(zip(kept.accounts, kept.values, strict=True))["a"] == b"one", "what was never closed counts for nothing"
+        with pytest.raises(Fenced):
+            store.load(second)
+        with pytest.raises(Fenced):
+            store.check_shards(second)
+        with pytest.raises(Fenced):
+            store.rewrite(second, {})
+
+    def test_no_judging_that_began_before_a_shard_moved_can_be_closed(self, store: Store) -> None:
+        changes = by_shard([("a", b"one", 1.0)], [], {}, 0.0)
+        fences = store.hold("first", [0, 2], list(changes))
+        store.hold("other", [1], [shard for shard in range(SHARDS) if shard not in changes][:1])
+        assert store.owners().of == {0: "first", 1: "other", 2: "first"}
+        fence, judging = closing(store, "1", changes)
+        store.hold("second", [0], list(changes))
+        store.stage("1", changes)
+        with pytest.raises(Moved):
+            store.judged(fence, judging)
+        assert (store.context(), store.owners().of) == (None, {0: "second", 1: "other", 2: "first"})
+        judging.moves = store.owners().moves
+        store.judged(fence, judging)
+        store.resign("first")
+        assert store.owners().of == {0: "second", 1: "other"}
+        judging.mark = "2"
+        with pytest.raises(Moved):
+            store.judged(fence, judging)
+        with pytest.raises(Fenced):
+            store.apply("1", fences, changes)
+
+    def test_a_shard_that_is_not_as_its_keeper_left_it_is_named(self, store: Store) -> None:
+        write(store, b"c", [("a", b"v", 1.0)], {"a": verdict("a")})
+        fences = store.hold("tests", [], range(SHARDS))
+        store.load(fences)
+        assert store.check_shards(fences) == []
+        fences[shard_of("a")].mark = "another"
+        assert [shard for shard, _ in store.check_shards(fences)] == [shard_of("a")]
+
+    def test_the_shards_of_all_partitions_are_all_shards(self, store: Store) -> None:
+        for partitions in (1, 2, 3, 12, 32):
+            found = [shard for partition in range(partitions) for shard in shards_of(partition, partitions)]
+            assert sorted(found) == list(range(SHARDS))
+
+    def test_what_is_said_reaches_all_who_listen_and_answers_reach_who_asked(self, store: Store) -> None:
+        start, none = store.posted(None, 0.0)
+        assert none == []
+        for number in range(3):
+            store.post(str(number).encode())
+        place, said = store.posted(start, 0.0)
+        assert said == [b"0", b"1", b"2"]
+        assert store.posted(start, 5.0)[1] == said, "another hears the same"
+        assert store.posted(place, 0.0) == (place, [])
+        assert store.answers("x", 0.0) == []
+        store.answer("x", b"one")
+        store.answer("y", b"other")
+        store.answer("x", b"two" * 1_000_000)
+        assert store.answers("x", 5.0) == [b"one", b"two" * 1_000_000]
+        assert store.answers("x", 0.0) == []
+        assert store.answers("y", 0.0) == [b"other"]
 
     def test_rulings_that_were_lost_are_put_back_as_they_stood(self, store: Store) -> None:
         kept = Ruling("1", "a", True, "someone", 10.0)
@@ -136,35 +266,35 @@ class StoreContract:
     def test_a_judging_is_all_or_nothing_and_fenced(self, store: Store) -> None:
         stale = store.lead().fence
         epoch = store.lead().fence
-        judging = Judging(b"context", [("a", b"one", 1.5), ("b", b"two", 2.5)], [], {"a": verdict("a")}, [("a", b"finding")], 1.0)
+        judging = Judging("1", b"context", [("a", b"finding")])
         with pytest.raises(Fenced):
             store.judged(stale, judging)
         assert store.context() is None
         store.judged(epoch, judging)
         assert store.context() == b"context"
-        assert store.account("b") == b"two"
-        assert store.top(5) == ["b", "a"]
-        assert store.verdict("a") == verdict("a")
         lead = store.lead()
-        assert dict(zip(lead.accounts, lead.values, strict=True)) == {"a": b"one", "b": b"two"}
-        assert lead.verdicts == {"a": verdict("a")}
-        assert lead.outbox == [b"finding"]
+        assert (lead.judged, lead.found.mark, lead.outbox) == ("1", "1", [b"finding"])
+        with pytest.raises(Fenced):
+            store.sent(epoch, 1)
         store.sent(lead.fence, 1)
-        store.judged(lead.fence, Judging(b"later", [], ["b"], {"a": None, "b": None}, []))
-        after = store.lead()
-        assert (after.context, after.accounts, after.verdicts, after.outbox) == (b"later", ["a"], {}, [])
+        assert store.lead().outbox == []
+
+    def test_accounts_are_found_by_name_and_by_evidence(self, store: Store) -> None:
+        write(store, b"c", [("a", b"one", 1.5), ("b", b"two", 2.5)], {"a": verdict("a")}, height=1.0)
+        assert (store.account("b"), store.accounts(["c", "a", "b"])) == (b"two", [None, b"one", b"two"])
+        assert (store.top(5), store.top(1)) == (["b", "a"], ["b"])
+        assert (store.verdict("a"), store.verdict("b")) == (verdict("a"), None)
+        write(store, b"later", [], {"a": None, "b": None}, dropped=["b"])
+        after = everything(store)
+        assert (after.context, after.accounts, after.verdicts) == (b"later", ["a"], {})
 
     def test_standings_follow_verdicts_and_say_when_they_changed(self, store: Store) -> None:
-        lead = store.lead()
         before = store.standings_version()
         assert store.standings() == {}
-        store.judged(lead.fence, Judging(b"m", [], [], {"a": verdict("a"), "b": verdict("b")}, [], 1.2))
+        write(store, b"m", [], {"a": verdict("a"), "b": verdict("b")}, height=1.2)
         assert store.standings() == {"a": Standing("block", 1.0), "b": Standing("block", 1.0)}
         assert store.standings_version() > before
-        before = store.standings_version()
-        store.judged(lead.fence, Judging(b"m", [("c", b"x", 0.0)], [], {}, []))
-        assert store.standings_version() == before
-        store.judged(lead.fence, Judging(b"m", [], [], {"a": None}, []))
+        write(store, b"m", [], {"a": None})
         assert set(store.standings()) == {"b"}
 
     def test_buckets_fill_with_what_is_charged_and_empty_with_time(self, store: Store) -> None:
@@ -175,7 +305,7 @@ class StoreContract:
     def test_the_newest_findings_come_first_and_by_subject(self, store: Store) -> None:
         lead = store.lead()
         for number, about in enumerate("abab"):
-            store.judged(lead.fence, Judging(b"m", [], [], {}, [(about, str(number).encode())]))
+            store.judged(lead.fence, Judging(str(number), b"m", [(about, str(number).encode())]))
         assert store.findings(3) == [b"3", b"2", b"1"]
         assert store.findings(9, "a") == [b"2", b"0"]
         assert store.findings(1, "b") == [b"3"]
@@ -195,21 +325,20 @@ class StoreContract:
         ruling = Ruling("1", "a", True, "someone", 10.0)
         store.rule(ruling)
         placed = msgspec.structs.replace(ruling, at=50.0, accounts=["a"], examples=[{"repeats": 0.5}])
-        store.judged(store.lead().fence, Judging(b"c", [], [], {}, [], placed=[placed]))
+        store.judged(store.lead().fence, Judging("1", b"c", placed=[placed]))
         assert store.rulings() == [placed]
         assert store.take_back("1")
         assert store.rulings() == [msgspec.structs.replace(placed, withdrawn=True)]
 
     def test_an_erased_account_is_named_nowhere(self, store: Store) -> None:
         whole, about, group = findings()[1], encode(verdict("acct_1")), encode(findings()[1])
-        lead = store.lead()
         values: list[tuple[str, bytes, float]] = [("acct_1", b"one", 2.0), ("acct_2", b"two", 1.0)]
         told = [("campaign-2", group), ("acct_1", about), ("acct_2", encode(verdict("acct_2")))]
-        store.judged(lead.fence, Judging(b"c", values, [], {"acct_1": verdict("acct_1"), "acct_2": verdict("acct_2")}, told))
+        write(store, b"c", values, {"acct_1": verdict("acct_1"), "acct_2": verdict("acct_2")}, told)
         for ruling in (Ruling("1", "acct_1", True, given=1.0), Ruling("2", "acct_2", True, given=2.0, others=["acct_1", "acct_3"])):
             store.rule(ruling)
         placed = msgspec.structs.replace(store.rulings()[1], at=50.0, accounts=["acct_2", "acct_1"], examples=[{"repeats": 0.5}])
-        store.judged(lead.fence, Judging(b"c", [], [], {}, [], placed=[placed]))
+        store.judged(store.lead().fence, Judging("1", b"c", placed=[placed], moves=store.owners().moves))
         before = store.standings_version()
         assert store.erase("acct_1") == Erased(True, 2, 2)
         assert store.accounts(["acct_1", "acct_2", "acct_3"]) == [None, b"two", None]

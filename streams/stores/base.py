@@ -1,9 +1,13 @@
 """What a store keeps, and the promise each backend gives.
 
-Two things are written, each atomically: a partition's panes with the position they include, and a judging's accounts with the
-context they belong to. Each is fenced: a writer says which write it expects to find as the newest, so that neither an earlier
+Two things are written, each all or nothing: a partition's panes with the position they include, and a judging with the accounts of all
+shards that it changed. Each is fenced: a writer says which write it expects to find as the newest, so that neither an earlier
 owner nor an owner whose store has fallen back to an earlier moment writes on. Every call may block on the network and raises
 ``Unavailable`` when the store does not answer; the caller retries, after loading what is there.
+
+A judging is many writers' work. Whoever keeps a shard *stages* what changed in it, which counts for nothing yet; the judge closes the tick in one
+small write, which names the mark of each shard's newest judging, and from then on all of it counts; then keepers *apply* what they staged. Whoever
+loads a shard next finishes what was closed and not applied. When a shard moves to another keeper, no judging that began before can be closed.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.judging.accounts import SHARDS
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
@@ -85,27 +90,69 @@ class Lead:
     fence: Fence
     context: bytes | None
     found: Fence = field(default_factory=lambda: Fence(0, ""))  # what the owner before left
-    accounts: list[str] = field(default_factory=list)
-    values: list[bytes] = field(default_factory=list)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    judged: str = ""  # the mark of the newest judging that was closed
+    shards: list[str] = field(default_factory=lambda: [""] * SHARDS)  # of each shard the mark of the newest judging that changed it
     outbox: list[bytes] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Judging:
-    """What one step of judging writes."""
+    """What closes one step of judging: everything but the accounts."""
 
+    mark: str  # under which its shards are staged
     context: bytes
-    accounts: list[tuple[str, bytes, float]]  # account, state and record, evidence
-    dropped: list[str]
-    verdicts: dict[str, Verdict | None]  # ``None`` deletes: the account is clear again
-    findings: list[tuple[str, bytes]]  # (whom it is about, finding) to send, in order
-    height: float = 0.0  # evidence at which accounts are flagged now
+    findings: list[tuple[str, bytes]] = field(default_factory=list)  # (whom it is about, finding) to send, in order
     placed: list[Ruling] = field(default_factory=list)  # rulings that were given their place in the log
     closed: int = UNSEALED  # the newest tick that it includes
     read: list[int] = field(default_factory=list)  # of each partition the offset up to which ``closed`` includes it
-    whole: bool = False  # these are all accounts and verdicts: what else there is, is dropped
+    shards: list[str] = field(default_factory=lambda: [""] * SHARDS)  # as in :class:`Lead`, this judging included
+    moves: int = 0  # how often shards had moved when it began
+
+
+@dataclass(slots=True)
+class ShardJudging:
+    """What one step of judging changes in a shard."""
+
+    accounts: list[tuple[str, bytes, float]] = field(default_factory=list)  # account, state and record, evidence
+    dropped: list[str] = field(default_factory=list)
+    verdicts: dict[str, Verdict | None] = field(default_factory=dict)  # ``None`` deletes: the account is clear again
+    height: float = 0.0  # evidence at which accounts are flagged now
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing changes."""
+        return not (self.accounts or self.dropped or self.verdicts)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is stored of some shards, as their keeper finds it."""
+
+    judged: str = ""  # the mark of the newest judging that was closed, which they are as of
+    context: bytes | None = None
+    accounts: list[str] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    lost: set[int] = field(default_factory=set)  # shards of which accounts are missing
+    derived: set[int] = field(default_factory=set)  # shards of which something is missing that follows from the accounts
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Owners:
+    """Who keeps which shards."""
+
+    moves: int = 0  # how often shards have moved; it rises with each change
+    of: dict[int, str] = field(default_factory=dict)  # partition -> the name of who keeps the shards that fall to it
+
+
+PARTS = 32  # in which a pane is kept, by shard, so that who keeps some shards reads no other accounts' rows; for good
+
+
+def shards_of(partition: int, partitions: int) -> list[int]:
+    """The shards that fall to ``partition`` of ``partitions``; none where there are more partitions than parts of a pane."""
+    return [shard for shard in range(SHARDS) if shard % PARTS % partitions == partition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +240,18 @@ class Store(Protocol):
         """How far partitions 0 to ``partitions`` - 1 are."""
         ...
 
-    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[list[tuple[int, Pane]], list[int]]:
+    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[dict[int, dict[int, int]], list[int]]:
         """Close a partition's panes up to ``tick``: (those after the tick ``after``, to judge; the ticks of the older ones, to drop).
 
-        Again and again it answers the same. ``Behind`` where neither the partition's order has passed ``tick`` nor its mark
-        is ``mark``, and where a pane is missing.
+        The first say of each tick how many rows each part of its pane has; parts without any are not named. Again and again it answers
+        the same. ``Behind`` where neither the partition's order has passed ``tick`` nor its mark is ``mark``.
+        """
+        ...
+
+    def panes(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[Pane]:
+        """Rows of closed panes: of each (partition, tick, part -> rows in it) those parts.
+
+        ``Behind`` where one does not hold as many; its partition is rewound then.
         """
         ...
 
@@ -209,18 +263,76 @@ class Store(Protocol):
         """Forget what was read of a partition, and refuse its owner's next write: it is read again from the log's start."""
         ...
 
-    def lead(self, load: bool = True) -> Lead:
-        """Own the judging from now on, and load what is stored of it; without accounts and verdicts where ``load`` is false.
+    def hold(self, owner: str, partitions: Sequence[int], shards: Sequence[int]) -> dict[int, Fence]:
+        """Keep ``shards`` from now on, as the ``owner`` of ``partitions``: shard -> fence. No judging that began before can be closed."""
+        ...
 
-        What is missing or does not decode is a fault of the lead.
+    def owners(self) -> Owners:
+        """Who keeps which shards; its ``moves`` are no newer than the owners."""
+        ...
+
+    def resign(self, owner: str) -> None:
+        """Keep nothing any more under this name."""
+        ...
+
+    def load(self, fences: dict[int, Fence]) -> Kept:
+        """What is stored of these shards, once what was closed of them is applied; the fences have the marks that are there then.
+
+        ``Fenced`` where another keeps one of them. What is missing or does not decode is a fault.
         """
         ...
 
+    def stage(self, mark: str, changes: dict[int, ShardJudging]) -> None:
+        """Put down what the judging ``mark`` changes in shards. It counts once that judging is closed, and not otherwise."""
+        ...
+
+    def apply(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> list[tuple[int, Fault]]:
+        """Write what was staged of the judging ``mark``, which is closed; shards that must be written whole as they are not as they were.
+
+        ``Fenced`` where another keeps one of them.
+        """
+        ...
+
+    def rewrite(self, fences: dict[int, Fence], whole: dict[int, ShardJudging]) -> None:
+        """Write shards anew, with all that there is of them, as of the marks of their fences. ``Fenced`` as above."""
+        ...
+
+    def check_shards(self, fences: dict[int, Fence]) -> list[tuple[int, Fault]]:
+        """Shards that are not as their keeper left them, and why. ``Fenced`` as above."""
+        ...
+
+    def post(self, message: bytes) -> None:
+        """Say something to all who keep shards."""
+        ...
+
+    def posted(self, after: str | None, seconds: float) -> tuple[str, list[bytes]]:
+        """What was said after the place ``after``, and the place to go on from; waits up to ``seconds`` for something.
+
+        ``None`` is the place after all that was said. Messages are no record: a store that loses something may lose them.
+        """
+        ...
+
+    def answer(self, ask: str, answer: bytes) -> None:
+        """Answer to who asks under that name."""
+        ...
+
+    def answers(self, ask: str, seconds: float) -> list[bytes]:
+        """Take the answers that have come; waits up to ``seconds`` for the first."""
+        ...
+
+    def lead(self) -> Lead:
+        """Own the judging from now on, and load what is stored of it beside the shards. What does not decode is a fault."""
+        ...
+
     def judged(self, fence: Fence, judging: Judging) -> None:
-        """Write a judging; ``fence`` then has its new mark. Or raise ``Fenced`` or ``Behind`` and write nothing.
+        """Close a judging; ``fence`` then has its mark. Write nothing, and raise ``Fenced``, ``Behind``, or ``Moved`` where a shard has moved.
 
         What is cut short after it was closed is finished by the next :meth:`lead`.
         """
+        ...
+
+    def announce(self, fence: Fence) -> None:
+        """Tell who reads standings that there may be something to read: the newest judging was applied."""
         ...
 
     def check(self, fence: Fence) -> None:

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.common.errors import Behind, Fenced, Sealed
+from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed
 from siphonwatch.streams.stores import erasing
 from siphonwatch.streams.stores.base import (
     KEPT_FINDINGS,
+    PARTS,
     Array,
     Charge,
     Claim,
     Fault,
     Fence,
     Judging,
+    Kept,
     Lead,
+    Owners,
     Position,
     Progress,
+    ShardJudging,
     Standing,
     StoreOptions,
     merged,
     standing,
 )
+
+KEPT_MESSAGES = 10_000  # to who keeps shards; who is further behind has missed some
 
 
 @dataclass(slots=True)
@@ -43,6 +50,28 @@ class _Partition:
     panes: dict[int, dict[str, bytes]] = field(default_factory=dict)
     ids: dict[int, Array] = field(default_factory=dict)
     rewound: bool = False
+
+
+@dataclass(slots=True)
+class _Shard:
+    fence: Fence = field(default_factory=lambda: Fence(0, ""))
+    accounts: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
+
+    def change(self, changes: ShardJudging) -> None:
+        self.accounts.update({account: (value, evidence) for account, value, evidence in changes.accounts})
+        for account in changes.dropped:
+            self.accounts.pop(account, None)
+        for account, verdict in changes.verdicts.items():
+            self.verdicts.pop(account, None)
+            self.standings.pop(account, None)
+            if verdict is not None:
+                self.verdicts[account], self.standings[account] = verdict, standing(verdict, changes.height)
+
+
+def _part(account: str) -> int:
+    return shard_of(account) % PARTS
 
 
 def _pane(rows: dict[str, bytes]) -> tuple[list[str], Array]:
@@ -58,11 +87,16 @@ class MemoryStore:
         self._partitions: dict[int, _Partition] = {}
         self._lead = Lead(Fence(0, ""), None)
         self._closed, self._read_to = UNSEALED, list[int]()
-        self._accounts: dict[str, tuple[bytes, float]] = {}
+        self._shards = [_Shard() for _ in range(SHARDS)]
+        self._staged: dict[str, dict[int, ShardJudging]] = {}
+        self._owners = Owners()
+        self._said: deque[tuple[int, bytes]] = deque(maxlen=KEPT_MESSAGES)
+        self._says = 0
+        self._answers: dict[str, list[bytes]] = {}
+        self._heard = threading.Condition()
         self._rulings: dict[str, Ruling] = {}
         self._placed: dict[str, Ruling] = {}
         self._withdrawn: set[str] = set()
-        self._standings: dict[str, Standing] = {}
         self._standings_version = 0
         self._secret = b""
         self._buckets: dict[tuple[str, str], float] = {}
@@ -117,19 +151,30 @@ class MemoryStore:
             known = [self._at(each) for each in range(partitions)]
             return [Progress(each.position, each.sealed, each.fence.mark, each.dropped) for each in known]
 
-    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[list[tuple[int, Pane]], list[int]]:
+    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[dict[int, dict[int, int]], list[int]]:
         """See the protocol."""
         with self._lock:
             mine = self._at(partition)
             if tick > mine.sealed and (mine.position is None or tick >= mine.position.watermark) and mark != mine.fence.mark:
                 raise Behind(f"partition {partition} is not as it was seen", "partition", partition)
             mine.sealed = max(mine.sealed, tick)
-            panes = []
-            for each in sorted(each for each in mine.panes if after < each <= tick):
-                pane = Pane()
-                pane.add(*_pane(mine.panes[each]))
-                panes.append((each, pane))
-            return panes, sorted(each for each in mine.panes if each <= min(after, tick))
+            counts = {each: Counter(map(_part, mine.panes[each])) for each in sorted(mine.panes) if after < each <= tick}
+            return {each: dict(parts) for each, parts in counts.items()}, sorted(each for each in mine.panes if each <= min(after, tick))
+
+    def panes(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[Pane]:
+        """See the protocol."""
+        with self._lock:
+            found = []
+            for partition, tick, parts in wanted:
+                pane, there = Pane(), self._at(partition).panes.get(tick, {})
+                rows = {account: row for account, row in there.items() if _part(account) in parts}
+                if len(rows) != sum(parts.values()):
+                    self.rewind(partition)
+                    raise Behind(f"the pane of tick {tick} is not as it was written", "pane", partition, "missing")
+                if rows:
+                    pane.add(*_pane(rows))
+                found.append(pane)
+            return found
 
     def drop(self, partition: int, ticks: list[int]) -> None:
         """See the protocol."""
@@ -143,15 +188,114 @@ class MemoryStore:
         with self._lock:
             self._partitions[partition] = _Partition(Fence(self._at(partition).fence.epoch, self._mark()), rewound=True)
 
-    def lead(self, load: bool = True) -> Lead:
+    def hold(self, owner: str, partitions: Sequence[int], shards: Sequence[int]) -> dict[int, Fence]:
+        """See the protocol."""
+        with self._lock:
+            for shard in shards:
+                self._shards[shard].fence.epoch += 1
+            self._owners = Owners(self._owners.moves + 1, {**self._owners.of, **dict.fromkeys(partitions, owner)})
+            return {shard: replace(self._shards[shard].fence) for shard in shards}
+
+    def owners(self) -> Owners:
+        """See the protocol."""
+        with self._lock:
+            return replace(self._owners, of=dict(self._owners.of))
+
+    def resign(self, owner: str) -> None:
+        """See the protocol."""
+        with self._lock:
+            left = {partition: each for partition, each in self._owners.of.items() if each != owner}
+            self._owners = Owners(self._owners.moves + 1, left)
+
+    def _mine(self, fences: dict[int, Fence]) -> list[_Shard]:
+        for shard, fence in fences.items():
+            if self._shards[shard].fence.epoch > fence.epoch:
+                raise Fenced(f"another keeps shard {shard}")
+        return [self._shards[shard] for shard in fences]
+
+    def load(self, fences: dict[int, Fence]) -> Kept:
+        """See the protocol."""
+        with self._lock:
+            lead, kept = self._lead, Kept(self._lead.judged, self._lead.context)
+            for shard, mine in zip(fences, self._mine(fences), strict=True):
+                staged = self._staged.get(lead.shards[shard], {})
+                if mine.fence.mark != lead.shards[shard] and shard in staged:
+                    self._change(lead.shards[shard], shard, staged[shard])
+                fences[shard].mark = mine.fence.mark
+                kept.accounts += mine.accounts
+                kept.values += [value for value, _ in mine.accounts.values()]
+                kept.verdicts |= mine.verdicts
+            return kept
+
+    def _change(self, mark: str, shard: int, changes: ShardJudging) -> None:
+        mine = self._shards[shard]
+        mine.change(changes)
+        mine.fence.mark = mark
+
+    def stage(self, mark: str, changes: dict[int, ShardJudging]) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._staged.setdefault(mark, {}).update(changes)
+
+    def apply(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> list[tuple[int, Fault]]:
+        """See the protocol."""
+        with self._lock:
+            self._mine(fences)
+            for shard, change in changes.items():
+                if self._shards[shard].fence.mark != mark:
+                    self._change(mark, shard, change)
+                fences[shard].mark = mark
+            return []
+
+    def rewrite(self, fences: dict[int, Fence], whole: dict[int, ShardJudging]) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._mine(fences)
+            for shard, everything in whole.items():
+                self._shards[shard] = _Shard(replace(fences[shard]))
+                self._shards[shard].change(everything)
+
+    def check_shards(self, fences: dict[int, Fence]) -> list[tuple[int, Fault]]:
+        """See the protocol."""
+        with self._lock:
+            held = zip(fences.items(), self._mine(fences), strict=True)
+            return [
+                (shard, Fault("fell_back", "accounts", f"shard {shard}")) for (shard, fence), mine in held if mine.fence.mark != fence.mark
+            ]
+
+    def post(self, message: bytes) -> None:
+        """See the protocol."""
+        with self._heard:
+            self._says += 1
+            self._said.append((self._says, message))
+            self._heard.notify_all()
+
+    def posted(self, after: str | None, seconds: float) -> tuple[str, list[bytes]]:
+        """See the protocol."""
+        with self._heard:
+            if after is None:
+                return str(self._says), []
+            self._heard.wait_for(lambda: self._says > int(after), seconds)
+            return str(self._says), [message for number, message in self._said if number > int(after)]
+
+    def answer(self, ask: str, answer: bytes) -> None:
+        """See the protocol."""
+        with self._heard:
+            self._answers.setdefault(ask, []).append(answer)
+            self._heard.notify_all()
+
+    def answers(self, ask: str, seconds: float) -> list[bytes]:
+        """See the protocol."""
+        with self._heard:
+            self._heard.wait_for(lambda: ask in self._answers, seconds)
+            return self._answers.pop(ask, [])
+
+    def lead(self) -> Lead:
         """See the protocol."""
         with self._lock:
             lead, found = self._lead, replace(self._lead.fence)
             lead.fence = Fence(found.epoch + 1, self._mark())
-            accounts = self._accounts if load else {}
-            values = [value for value, _ in accounts.values()]
-            verdicts, outbox = (dict(lead.verdicts), list(lead.outbox)) if load else ({}, [])
-            return Lead(replace(lead.fence), lead.context, found, list(accounts), values, verdicts, outbox)
+            return Lead(replace(lead.fence), lead.context, found, lead.judged, list(lead.shards), list(lead.outbox))
 
     def check(self, fence: Fence) -> None:
         """See the protocol."""
@@ -163,24 +307,20 @@ class MemoryStore:
         with self._lock:
             lead = self._lead
             self._holds(lead.fence, fence, "judging")
-            fence.mark = fence.tried = lead.fence.mark = self._mark()
-            if judging.whole:
-                self._accounts, lead.verdicts, self._standings = {}, {}, {}
+            if judging.moves != self._owners.moves:
+                raise Moved("a shard has moved meanwhile")
+            fence.mark = fence.tried = lead.fence.mark = lead.judged = judging.mark
             lead.context, self._closed, self._read_to = judging.context, judging.closed, list(judging.read)
-            self._accounts.update({account: (value, evidence) for account, value, evidence in judging.accounts})
-            for account in judging.dropped:
-                self._accounts.pop(account, None)
-            for account, verdict in judging.verdicts.items():
-                if verdict is None:
-                    lead.verdicts.pop(account, None)
-                    self._standings.pop(account, None)
-                else:
-                    lead.verdicts[account] = verdict
-                    self._standings[account] = standing(verdict, judging.height)
-            self._standings_version += bool(judging.verdicts)
+            lead.shards = list(judging.shards)
             lead.outbox += [finding for _, finding in judging.findings]
             self._findings.extend(judging.findings)
             self._placed.update({ruling.id: ruling for ruling in judging.placed})
+            self._staged = {mark: staged for mark, staged in self._staged.items() if mark in lead.shards}
+
+    def announce(self, fence: Fence) -> None:
+        """See the protocol."""
+        with self._lock:
+            self._standings_version += 1
 
     def sent(self, fence: Fence, count: int) -> None:
         """See the protocol."""
@@ -191,7 +331,7 @@ class MemoryStore:
 
     def account(self, account: str) -> bytes | None:
         """See the protocol."""
-        found = self._accounts.get(account)
+        found = self._shards[shard_of(account)].accounts.get(account)
         return found[0] if found else None
 
     def accounts(self, names: Sequence[str]) -> list[bytes | None]:
@@ -200,12 +340,13 @@ class MemoryStore:
 
     def verdict(self, account: str) -> Verdict | None:
         """See the protocol."""
-        return self._lead.verdicts.get(account)
+        return self._shards[shard_of(account)].verdicts.get(account)
 
     def top(self, count: int) -> list[str]:
         """See the protocol."""
         with self._lock:
-            return sorted(self._accounts, key=lambda account: (-self._accounts[account][1], account))[:count]
+            known = [(-evidence, account) for shard in self._shards for account, (_, evidence) in shard.accounts.items()]
+            return [account for _, account in sorted(known)[:count]]
 
     def context(self) -> bytes | None:
         """See the protocol."""
@@ -218,7 +359,7 @@ class MemoryStore:
     def standings(self) -> dict[str, Standing]:
         """See the protocol."""
         with self._lock:
-            return dict(self._standings)
+            return {account: one for shard in self._shards for account, one in shard.standings.items()}
 
     def spend(self, charges: list[Charge]) -> list[float]:
         """See the protocol."""
@@ -256,9 +397,10 @@ class MemoryStore:
     def erase(self, account: str) -> erasing.Erased:
         """See the protocol."""
         with self._lock:
-            there = self._accounts.pop(account, None) is not None
-            self._lead.verdicts.pop(account, None)
-            self._standings_version += self._standings.pop(account, None) is not None
+            shard = self._shards[shard_of(account)]
+            there = shard.accounts.pop(account, None) is not None
+            shard.verdicts.pop(account, None)
+            self._standings_version += shard.standings.pop(account, None) is not None
             left = [(about, erasing.finding_without(finding, account)) for about, finding in self._findings]
             findings = sum(before is not after for (_, before), (_, after) in zip(self._findings, left, strict=True))
             self._findings = deque(((about, finding) for about, finding in left if finding is not None), maxlen=KEPT_FINDINGS)
@@ -307,7 +449,7 @@ class MemoryStore:
             if what == "context":
                 self._lead.context = None
             elif isinstance(which, str):
-                self._accounts.pop(which, None)
+                self._shards[shard_of(which)].accounts.pop(which, None)
             else:
                 self._lead.outbox.remove(which)
             return Fault("unreadable", what, which if isinstance(which, str) else what)
@@ -325,7 +467,7 @@ class MemoryStore:
     def used_bytes(self) -> int:
         """See the protocol."""
         with self._lock:
-            return sum(len(value) for value, _ in self._accounts.values())
+            return sum(len(value) for shard in self._shards for value, _ in shard.accounts.values())
 
     def ping(self) -> None:
         """See the protocol."""
