@@ -49,6 +49,12 @@ class Context:
         recent = self.closed - settings.release_ms // settings.tick_ms
         return [model for model, tick in self.models.items() if tick > quiet and tick >= recent]
 
+    @property
+    def named(self) -> set[str]:
+        """Every account that is named here."""
+        members = {name for one in self.campaigns for name in one.members}
+        return members.union(*([card.account, *card.accounts] for card in self.queue))
+
     def without(self, names: set[str]) -> None:
         """Forget accounts by name, in campaigns and in the queue."""
         for one in self.campaigns:

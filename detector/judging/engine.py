@@ -150,14 +150,6 @@ class Engine:
     def verdicts(self, verdicts: dict[str, Verdict]) -> None:
         self.shard.verdicts = verdicts
 
-    @property
-    def named(self) -> set[str]:
-        """Every account that is named anywhere in what the engine knows."""
-        context = self.context
-        members = {name for one in context.campaigns for name in one.members}
-        everybody = self.shards.all(Shard.everybody)
-        return members.union(*everybody, *([card.account, *card.accounts] for card in context.queue))
-
     def erase(self, names: set[str]) -> None:
         """Forget accounts altogether: their states, their verdicts, and their names in campaigns and in the queue."""
         self.context.without(names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 from siphonwatch.detector.judging import trace
-from siphonwatch.detector.judging.accounts import EVIDENCE, NEVER, NOTHING
+from siphonwatch.detector.judging.accounts import EVIDENCE, NEVER, NOTHING, Accounts
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.detector.verdicts.account import Level
@@ -42,14 +42,14 @@ def difference(present: Engine, shadow: Engine) -> Difference:
     return Difference(sorted(mine & other), sorted(mine - other), sorted(other - mine))
 
 
-def fresh(engine: Engine, accounts: list[str]) -> tuple[Array, Array]:
+def fresh(known: Accounts, accounts: list[str]) -> tuple[Array, Array]:
     """(rows, records) of accounts as an engine that has judged nobody yet would know them."""
-    position = engine.accounts.positions(accounts)
-    records = engine.accounts.records[position].copy()
+    position = known.positions(accounts)
+    records = known.records[position].copy()
     for name in EVIDENCE:
         records[name] = NOTHING
     for name in ("level", "campaign", "allowed"):
         records[name] = 0
     records["flagged_at"] = NEVER
     records["trace"] = trace.UNKNOWN
-    return engine.accounts.rows[position].copy(), records
+    return known.rows[position].copy(), records

@@ -6,7 +6,7 @@ turn of the epoch, from what the shards count and name; so any number of shards,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -224,7 +224,7 @@ class Shard:
         current = self.accounts.records["current"]
         return _first([(-float(current[row]), self.accounts.ids[row]) for row in rows], most)
 
-    def known(self, names: Iterable[str]) -> list[str]:
+    def known(self, names: Sequence[str]) -> list[str]:
         """Those of ``names`` that are in this shard."""
         return [name for name in names if name in self.accounts.index]
 
@@ -236,11 +236,15 @@ class Shard:
         """The last verdict on each account that is not clear."""
         return self.verdicts
 
-    def fetch(self, names: Iterable[str]) -> Named:
+    def fetch(self, names: Sequence[str]) -> Named:
         """Those of ``names`` that are in this shard, in their order."""
         mine = self.known(names)
         position = self.accounts.positions(mine)
         return Named(mine, self.accounts.rows[position], self.accounts.records[position])
+
+    def levels(self) -> list[int]:
+        """How many accounts stand at each level."""
+        return [int(count) for count in np.bincount(self.accounts.known()[1]["level"], minlength=len(Level))]
 
     # ------------------------------------------------------------------------------------------------ told at a turn
 
@@ -296,6 +300,12 @@ class Shard:
         """Forget accounts altogether."""
         self.scorer.turned(context)
         self._drop(np.array([account in names for account in self.accounts.ids], dtype=bool))
+
+    def leave(self, numbers: Collection[int]) -> None:
+        """Know nothing any more of the shards ``numbers``, which are judged elsewhere from now on."""
+        held = np.frombuffer(self.accounts.shards, np.uint8)
+        self._drop(np.isin(held, list(numbers)))
+        self.dropped = []
 
     # ------------------------------------------------------------------------------------------------ bounds and changes
 

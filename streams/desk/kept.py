@@ -27,8 +27,7 @@ from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.version import program_version
 from siphonwatch.streams.desk.book import Input, Origin
-from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores import snapshot, whole
 from siphonwatch.streams.stores.erasing import Erased
 from siphonwatch.streams.stores.memory import MemoryStore
 
@@ -43,7 +42,7 @@ def keep(
     to = folder / FOLDER
     to.mkdir(parents=True, exist_ok=True)
     engine.context.queue = review(engine)
-    (to / "accounts.msgpack").write_bytes(msgspec.msgpack.encode(snapshot.pack_accounts(engine, sorted(engine.accounts.ids))))
+    (to / "accounts.msgpack").write_bytes(msgspec.msgpack.encode(snapshot.pack_accounts(engine.accounts, sorted(engine.accounts.ids))))
     (to / "context.msgpack").write_bytes(snapshot.pack_context(engine))
     _lines(to / "findings.jsonl", map(finding.encode, findings))
     _lines(to / "verdicts.jsonl", map(msgspec.json.encode, engine.verdicts.values()))
@@ -90,9 +89,8 @@ class KeptBook(MemoryStore):
         self._verdicts = {one.account_id: one for one in self._read("verdicts.jsonl", msgspec.json.Decoder(Verdict).decode)}
         self._height = snapshot.unpack_context(self._ended, settings).height
         told = self._read("findings.jsonl", lambda line: (finding.decode(line).subject, line))
-        lead = self.lead().fence
-        super().judged(lead, Judging(self._ended, self._values, [], dict(self._verdicts), told, self._height))
-        self.sent(lead, len(told))
+        whole.write(self, self._ended, self._values, self._verdicts, told, self._height)
+        self.sent(self.lead().fence, len(told))
         self._secret = (self._folder / SECRET).read_bytes() if (self._folder / SECRET).is_file() else b""
         self._trail = self._read("trail.jsonl", bytes)
         given = self._read("rulings.jsonl", msgspec.json.Decoder(Ruling).decode)
@@ -134,10 +132,10 @@ class KeptBook(MemoryStore):
             engine.context.queue = review(engine)
             changed = {one.account_id for one in found if isinstance(one, Verdict)}
             with self._lock:
-                gone = {name: None for name in self._lead.verdicts if name not in engine.verdicts}
-                context, everybody = snapshot.pack_context(engine), snapshot.pack_accounts(engine, names)
+                gone = {name: None for name in self.standings() if name not in engine.verdicts}
+                context, everybody = snapshot.pack_context(engine), snapshot.pack_accounts(engine.accounts, names)
                 verdicts: dict[str, Verdict | None] = {**engine.verdicts, **gone, **{name: engine.verdicts.get(name) for name in changed}}
-                super().judged(self.lead().fence, Judging(context, everybody, [], verdicts, [], engine.context.height))
+                whole.write(self, context, everybody, verdicts, height=engine.context.height)
 
     def settle(self) -> None:
         """Wait until what was ruled has been learned."""
@@ -153,7 +151,7 @@ class KeptBook(MemoryStore):
                 self._verdicts,
             )  # fmt: skip
             engine.erase({account})
-            self._values, self._ended = snapshot.pack_accounts(engine, engine.accounts.ids), snapshot.pack_context(engine)
+            self._values, self._ended = snapshot.pack_accounts(engine.accounts, engine.accounts.ids), snapshot.pack_context(engine)
             self._verdicts.pop(account, None)
             self._lead.context = self._ended
             (self._folder / "accounts.msgpack").write_bytes(msgspec.msgpack.encode(self._values))

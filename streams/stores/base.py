@@ -5,9 +5,10 @@ shards that it changed. Each is fenced: a writer says which write it expects to 
 owner nor an owner whose store has fallen back to an earlier moment writes on. Every call may block on the network and raises
 ``Unavailable`` when the store does not answer; the caller retries, after loading what is there.
 
-A judging is many writers' work. Whoever keeps a shard *stages* what changed in it, which counts for nothing yet; the judge closes the tick in one
-small write, which names the mark of each shard's newest judging, and from then on all of it counts; then keepers *apply* what they staged. Whoever
-loads a shard next finishes what was closed and not applied. When a shard moves to another keeper, no judging that began before can be closed.
+A judging is many writers' work. Whoever keeps a shard *stages* what changed in it, which counts for nothing yet; the judge closes the
+tick in one small write, which names the mark of each shard's newest judging, and from then on all of it counts; then keepers *apply*
+what they staged. Whoever loads a shard next finishes what was closed and not applied. When a shard moves to another keeper, no
+judging that began before can be closed.
 """
 
 from __future__ import annotations
@@ -325,7 +326,7 @@ class Store(Protocol):
         ...
 
     def judged(self, fence: Fence, judging: Judging) -> None:
-        """Close a judging; ``fence`` then has its mark. Write nothing, and raise ``Fenced``, ``Behind``, or ``Moved`` where a shard has moved.
+        """Close a judging; ``fence`` then has its mark. Or raise ``Fenced``, ``Behind``, or ``Moved`` where a shard has moved.
 
         What is cut short after it was closed is finished by the next :meth:`lead`.
         """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from siphonwatch.detector.judging.accounts import RECORD
+from siphonwatch.detector.judging.accounts import RECORD, Accounts
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.learning.lesson import Lesson
@@ -97,24 +97,24 @@ def unpack_context(value: bytes, settings: Settings) -> Context:
     )  # fmt: skip
 
 
-def pack_accounts(engine: Engine, accounts: list[str]) -> list[tuple[str, bytes, float]]:
+def pack_accounts(known: Accounts, accounts: list[str]) -> list[tuple[str, bytes, float]]:
     """(account, state and record, evidence) of each account."""
     packed: list[tuple[str, bytes, float]] = []
     for start in range(0, len(accounts), TOGETHER):
         some = accounts[start : start + TOGETHER]
-        position = engine.accounts.positions(some)
-        rows, records = state.to_bytes(engine.accounts.rows[position]), engine.accounts.records[position]
+        position = known.positions(some)
+        rows, records = state.to_bytes(known.rows[position]), known.records[position]
         packed += [(name, row + record.tobytes(), float(record["evidence"])) for name, row, record in zip(some, rows, records, strict=True)]
     return packed
 
 
-def put_accounts(engine: Engine, accounts: Sequence[str], values: Sequence[bytes]) -> None:
-    """Give an engine accounts as they were packed."""
+def put_accounts(known: Accounts, accounts: Sequence[str], values: Sequence[bytes]) -> None:
+    """Take accounts in as they were packed."""
     for start in range(0, len(accounts), TOGETHER):
         some = values[start : start + TOGETHER]
         rows = state.from_bytes([value[:STATE_BYTES] for value in some])
         records = np.frombuffer(b"".join(value[STATE_BYTES:] for value in some), dtype=RECORD)
-        engine.accounts.put(list(accounts[start : start + TOGETHER]), rows, records)
+        known.put(list(accounts[start : start + TOGETHER]), rows, records)
 
 
 def restore(
@@ -122,6 +122,6 @@ def restore(
 ) -> Engine:
     """An engine as it was when its context and accounts were packed."""
     engine = Engine(prior, settings, unpack_context(context, settings) if context else None)
-    put_accounts(engine, accounts, values)
+    put_accounts(engine.accounts, accounts, values)
     engine.verdicts = dict(verdicts)
     return engine

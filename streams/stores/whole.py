@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
+from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.stores.base import UNSEALED, Judging, ShardJudging, Store
+from siphonwatch.streams.stores.base import Judging, ShardJudging, Store
 
 
 def by_shard(

@@ -1,39 +1,49 @@
-"""The judge: one worker of the group closes ticks over all partitions and judges the accounts.
+"""The judge: one worker of the group closes ticks over all partitions, and asks those who keep the accounts to judge them.
 
-A tick is due when every partition's own order has passed it. Its panes are sealed, merged, judged and written with everything
-that follows from them in one step; what must be sent stands in an outbox until it was sent. Whoever owns partition 0
-judges; two that both believe so are told apart by the store's epoch.
+A tick is due when every partition's own order has passed it. Its panes are sealed; keepers read their parts, judge, and stage what
+changed; and one small write closes the step with everything that follows from it. What must be sent stands in an outbox until it was
+sent. Whoever owns partition 0 judges; two that both believe so are told apart by the store's epoch.
 """
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import structlog
+from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.engine import Engine
-from siphonwatch.detector.judging.shadow import copied, difference, fresh
+from siphonwatch.detector.judging.scorer import Word
+from siphonwatch.detector.judging.shadow import difference
+from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
-from siphonwatch.detector.sketch.pane import UNSEALED, Pane
+from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.account import Level, Verdict
 from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import Finding
-from siphonwatch.streams.common.errors import Behind, Fenced, Unavailable
+from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Unavailable
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Fault, Judging, Progress, Store
+from siphonwatch.streams.stores.base import Fault, Judging, Lead, Progress, Store
 from siphonwatch.streams.stores.erasing import digest, without_erased
 from siphonwatch.streams.worker import recovery
 from siphonwatch.streams.worker.held import Held
+from siphonwatch.streams.worker.keeper import PRESENT, SHADOW, Keeper, Staged
+from siphonwatch.streams.worker.keepers import Keepers
 from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
 CHECK_SECONDS = 2.0  # between two looks at whether the store is as it was left ...
 RULINGS_SECONDS = 10.0  # ... and whether it has the rulings
-MOST_TICKS = 64  # judged in one step: bounds what one write holds
+MOST_TICKS, MOST_ROWS = 64, 200_000  # judged in one step: bounds what is in memory, and what one write holds
+
+Panes = dict[int, list[tuple[int, dict[int, int]]]]  # tick -> (partition, rows in each part of its pane)
 
 
 def due(positions: Sequence[Progress], tick_ms: int, now_ms: int, lateness_ms: int) -> int:
@@ -56,94 +66,161 @@ class Judge:
     """Owns the judging as long as the store agrees."""
 
     def __init__(
-        self, store: Store, sinks: Sinks, metrics: Metrics, prior: Prior, settings: Settings,
-        now: Callable[[], float] = time.time, shadow: Prior | None = None, partitions: int = 1, reaches: Callable[[], bool] = lambda: True,
+        self, store: Store, sinks: Sinks, metrics: Metrics, prior: Prior, settings: Settings, keeper: Keeper,
+        now: Callable[[], float] = time.time, shadow: Prior | None = None, reaches: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self._store, self._sinks, self._metrics, self._now = store, sinks, metrics, now
-        self._settings = settings
-        lead = store.lead()
-        self._fence, self._outbox = lead.fence, lead.outbox
+        self._prior, self._settings, self._keeper, self._shadow_prior, self._reaches = prior, settings, keeper, shadow, reaches
+        self._token, self._steps = secrets.token_hex(6), 0
         self._read: list[int] = []
-        self._pending: Judging | None = None  # it was written, but the store did not say so
+        self._pending: Judging | None = None  # it was staged, and is not closed as far as is known
         self._doubt = False  # whether the store may not be as this judge left it
         self._checked = self._ruled = time.monotonic()
         self._held = Held()
-        found = recovery.restore(store, lead, store.positions(partitions), prior, settings)
-        self.engine: Engine = found.engine
-        recovery.report(metrics, found.faults)
-        if found.lost and (found.empty or reaches()):
-            log.error("judging begins anew, and the log is read again from its start: accounts were lost", accounts=len(lead.accounts))
-            self.engine = Engine(prior, settings)
-            for partition in range(partitions):
-                store.rewind(partition)
-        elif found.lost:
-            gone = "the log no longer reaches back to what lost accounts sent: they begin anew"
-            recovery.report(metrics, [Fault("gone", "accounts", gone)])
-        if found.lost or found.derived:
-            self._write_all()
-        self._shadow = Engine(shadow, settings) if shadow is not None else None
-        if self._shadow is not None:  # begins with what the accounts are, and with no evidence: nothing of it is stored
-            names = list(self.engine.accounts.ids)
-            self._shadow.accounts.put(names, *fresh(self.engine, names))
-            self._shadow.context.closed = self.engine.context.closed
-        log.info("judging", accounts=len(self.engine.accounts), closed=self.engine.context.closed)
+        self._lead()
         self._send()
+
+    def _next(self) -> str:
+        """A name like no other, of a step or of an engine."""
+        self._steps += 1
+        return f"{self._token}-{self._steps}"
+
+    def _lead(self) -> None:
+        """Own the judging, and begin with what is stored of it."""
+        lead = self._store.lead()
+        context, faults = recovery.context_of(self._store, lead, self._settings)
+        recovery.report(self._metrics, faults)
+        self._outbox = lead.outbox
+        self._context_lost = any(fault.what == "context" for fault in faults)
+        self._take(lead, context or Context(height=self._settings.flag_odds))
+
+    def _take(self, lead: Lead, context: Context) -> None:
+        """Judge with an engine that begins in ``context``."""
+        self._fence, self._judged, self._table = lead.fence, lead.judged, lead.shards
+        self._keepers = Keepers(self._store, self._keeper, self._next())
+        self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
+        self._shadow: Engine | None = None
+        if self._shadow_prior is not None:
+            self._shadow = Engine(self._shadow_prior, self._settings, shards=self._keepers.by(SHADOW))
+            self._shadow.context.closed = context.closed
+        self._led, self._begun, self._midway, self._pending = True, False, False, None
+
+    # --------------------------------------------------------------------------------------------- one step
 
     def doubt(self) -> None:
         """Look at the store before going on: it was away, and may not be as it was."""
         self._doubt = True
 
     def step(self, partitions: int) -> int:
-        """Judge every tick that is due, up to ``MOST_TICKS``; how many were. ``Fenced`` where another judges now."""
+        """Judge every tick that is due; how many were. ``Fenced`` where another judges now."""
         try:
-            if self._doubt:
-                self._resume()
-            return self._step(self._store.positions(partitions))
+            if not self._led:
+                self._lead_again()
+            if self._doubt and not self._resume(partitions):
+                return 0
+            progress = self._store.positions(partitions)
+            if not self._begun and not self._begin(progress):
+                return 0
+            return self._step(progress)
+        except Moved as moved:
+            log.info("this step is begun again", why=str(moved))
+            self._abandon()
+            return 0
         except Behind as error:
             recovery.report(self._metrics, [Fault(error.kind, error.what, str(error))])
-            self._doubt = True
+            self._stumble()
             return 0
         except Unavailable:
-            self._doubt = True
+            self._stumble()
             raise
 
-    def _resume(self) -> None:
-        """Go on with what is in memory: the store has it, or gets it."""
+    def _stumble(self) -> None:
+        """Something went wrong: a step that was staged may be closed yet, any other is dropped."""
+        if self._midway and self._pending is None:
+            self._abandon()
+            return
+        self._doubt = True
+
+    def _abandon(self) -> None:
+        """Begin again from what is stored, at the next step: keepers load what they have to."""
+        self._led = self._begun = self._midway = self._doubt = False
+        self._pending = None
+
+    def _lead_again(self) -> None:
+        with contextlib.suppress(Behind):  # but not where another leads by now
+            self._store.check(self._fence)
+        self._lead()
+
+    def _resume(self, partitions: int) -> bool:
+        """Go on with what is in memory: the store has it, or gets it. Whether all is well now."""
         if self._pending is None:
             try:
                 self._store.check(self._fence)
                 self._doubt = False
-                return
+                return True
             except Behind as error:
                 recovery.report(self._metrics, [Fault(error.kind, error.what, str(error))])
-        lead = self._store.lead(load=False)  # finishes what was closed
-        before, self._fence = self._fence, lead.fence
+        same = self._keepers.same(partitions)
+        if same is None:
+            return False  # some of the shards have nobody who keeps them just now
+        lead, before = self._store.lead(), self._fence  # finishes what was closed
+        self._fence = lead.fence
         if lead.found.epoch > before.epoch:
             raise Fenced("another worker judged meanwhile")
-        same = lead.found.epoch == before.epoch and not lead.faults
-        if same and self._pending is not None and lead.found.mark == before.tried:
+        recovery.report(self._metrics, lead.faults)
+        if not same and self._pending is not None:
+            raise Moved("shards moved to another worker")
+        if self._pending is not None and lead.judged == self._pending.mark:
             self._written()
-        elif same and self._pending is not None and lead.found.mark == before.mark:
-            self._write(self._pending)
-        else:
-            recovery.report(self._metrics, lead.faults)
-            log.warning("writing everything that was judged again", accounts=len(self.engine.accounts), closed=self.engine.context.closed)
-            self._write_all()
+        elif self._pending is not None:
+            self._pending.moves = self._keepers.moves
+            self._close(self._pending)
+        elif lead.judged != self._judged or lead.context is None:
+            log.warning("what was judged is written again", closed=self.engine.context.closed)
+            self._keepers.gather(partitions)
+            self._pending = self._judging(self._judged, [])
+            self._close(self._pending)
+            self._begun = False
         self._doubt = False
+        return True
 
-    def _write_all(self) -> None:
-        findings = self._pending.findings if self._pending is not None else []
-        self._write(recovery.everything(self.engine, self._store, findings, self._read))
+    def _begin(self, progress: list[Progress]) -> bool:
+        """Have all accounts kept as of the newest judging; nothing is done while some have no keeper."""
+        if not self._keepers.gather(len(progress)):
+            return False
+        begun = self._keepers.begin(self._judged)
+        accounts = sum(each.accounts for each in begun)
+        judged = accounts > 0 or any(max(each.sealed, each.dropped) >= 0 for each in progress)
+        if not self._judged and judged and not self._context_lost:
+            recovery.report(self._metrics, [Fault("missing", "context", "judge")])
+            self._context_lost = True
+        if self._context_lost or any(each.lost for each in begun):
+            self._go_on_without(self._context_lost or accounts == 0, accounts, len(progress))
+        if any(each.fresh for each in begun) and self.engine.scorer.word != Word():
+            self.engine.shards.all(partial(Shard.obey, word=self.engine.scorer.word))
+        self._begun = True
+        self._store.announce(self._fence)
+        self._metrics.leads.set(1)
+        log.info("judging", accounts=accounts, closed=self.engine.context.closed, keepers=len(begun))
+        return True
 
-    def _write(self, judging: Judging) -> None:
-        self._pending = judging
-        self._store.judged(self._fence, judging)
-        self._written()
-
-    def _written(self) -> None:
-        if self._pending is not None:
-            self._outbox += [finding for _, finding in self._pending.findings]
-        self._pending = None
+    def _go_on_without(self, empty: bool, accounts: int, partitions: int) -> None:
+        """Accounts were lost: read all again where the log still reaches back to what they sent."""
+        self._midway = True
+        if empty or self._reaches():
+            log.error("judging begins anew, and the log is read again from its start: accounts were lost", accounts=accounts)
+            context = Context(height=self._settings.flag_odds)
+            self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
+            self._keepers.clear()
+            self._table = [""] * len(self._table)
+            for partition in range(partitions):
+                self._store.rewind(partition)
+        else:
+            gone = "the log no longer reaches back to what lost accounts sent: they begin anew"
+            recovery.report(self._metrics, [Fault("gone", "accounts", gone)])
+            self._keepers.settle()
+        self._context_lost = False
+        self._finish(self._stage(), [])
 
     def _step(self, progress: list[Progress]) -> int:
         store, settings, engine = self._store, self._settings, self.engine
@@ -162,45 +239,98 @@ class Judge:
         tick = max(due(progress, settings.tick_ms, int(self._now() * 1000), settings.lateness_ms), closed)
         # beside what is due: a closing that the store has lost, once the partition is there again
         again = [at for at, each in enumerate(progress) if each.sealed < closed and each.position and each.position.watermark > closed]
-        panes: dict[int, list[Pane]] = {}
+        panes: Panes = {}
         held = []
         for partition in range(len(progress)) if tick > closed else again:
             found, old = store.seal(partition, tick, progress[partition].mark, closed)
-            for each_tick, pane in found:
-                panes.setdefault(each_tick, []).append(pane)
-            held += [(partition, each_tick, len(pane.index)) for each_tick, pane in found]
+            for each_tick, rows in found.items():
+                panes.setdefault(each_tick, []).append((partition, rows))
+            held += [(partition, each_tick, sum(rows.values())) for each_tick, rows in found.items()]
             held += [(partition, each_tick, 0) for each_tick in old]
         judged = self._judge_due(panes, progress)
         for each_held in held:
             self._held.add(*each_held)
         return judged
 
-    def _judge_due(self, panes: dict[int, list[Pane]], progress: list[Progress]) -> int:
-        started, engine = time.perf_counter(), self.engine
-        ticks = sorted(panes)
-        if ticks:
-            erased = self._store.erased()
-            self._erase(erased, panes)
-            engine.hear(self._rulings(erased))
-            self._read = [each.position.offset if each.position else 0 for each in progress]
-        for start in range(0, len(ticks), MOST_TICKS):
-            self._judge(ticks[start : start + MOST_TICKS], panes)
-        if ticks:
-            self._metrics.judging.observe(time.perf_counter() - started)
-        return len(ticks)
+    def _judge_due(self, panes: Panes, progress: list[Progress]) -> int:
+        if not panes:
+            return 0
+        started = time.perf_counter()
+        if not self._keepers.same(len(progress)):
+            raise Moved("shards moved to another worker")
+        erased = self._store.erased()
+        self.engine.hear(self._rulings(erased))
+        self._read = [each.position.offset if each.position else 0 for each in progress]
+        for ticks in _steps(panes):
+            self._judge(ticks, panes, erased)
+        self._metrics.judging.observe(time.perf_counter() - started)
+        return len(panes)
 
-    def _erase(self, erased: dict[str, float], panes: dict[int, list[Pane]]) -> None:
-        """Let go of accounts that were erased since they were last seen, and of what open panes still hold of them."""
+    def _judge(self, ticks: list[int], panes: Panes, erased: dict[str, float]) -> None:
+        self._keepers.read([(partition, tick, rows) for tick in ticks for partition, rows in panes[tick]], erased)
+        self._midway = True
+        self._erase(erased)
+        found = []
+        for tick in ticks:
+            found += self.engine.close(tick, [])
+            if self._shadow is not None:
+                self._shadow.close(tick, [])
+        self._finish(self._stage(), found)
+        self._metrics.ticks.inc(len(ticks))
+        self._metrics.verdict_time.set((ticks[-1] + 1) * self._settings.tick_ms / 1000)
+        self._metrics.verdict_wall.set(self._now())
+        self._send()
+
+    def _erase(self, erased: dict[str, float]) -> None:
+        """Let go of accounts that were erased since they were last seen."""
         if not erased:
             return
-        engines = [self.engine, *([self._shadow] if self._shadow is not None else [])]
         closed = (self.engine.context.closed + 1) * self._settings.tick_ms / 1000
-        for engine in engines:
-            if gone := without_erased(engine.named, erased, closed):
+        gone = self._keepers.gone(erased, closed) | without_erased(self.engine.context.named, erased, closed)
+        for engine in (self.engine, self._shadow):
+            if engine is not None and gone:
                 engine.erase(gone)
-        for tick, found in panes.items():
-            for pane in found:
-                pane.leave_out(without_erased(pane.accounts, erased, tick * self._settings.tick_ms / 1000))
+
+    # --------------------------------------------------------------------------------------------- writing it
+
+    def _stage(self) -> tuple[str, list[Staged]]:
+        """Have keepers put down what has changed; under which mark."""
+        mark = self._next()
+        return mark, self._keepers.stage(mark)
+
+    def _judging(self, mark: str, findings: list[tuple[str, bytes]]) -> Judging:
+        return Judging(
+            mark, snapshot.pack_context(self.engine), findings, self.engine.teaching.take_placed(), self.engine.context.closed, self._read,
+            list(self._table), self._keepers.moves,
+        )  # fmt: skip
+
+    def _finish(self, staged: tuple[str, list[Staged]], found: list[Finding]) -> None:
+        """Close the step, and have it applied."""
+        mark, parts = staged
+        for each in parts:
+            for shard in each.shards:
+                self._table[shard] = mark
+        self._pending = self._judging(mark, [(one.subject, finding.encode(one)) for one in found])
+        self._close(self._pending)
+        let_go = sum(each.let_go for each in parts)
+        if let_go:
+            self._metrics.let_go.inc(let_go)
+            log.warning("too many accounts: the least suspicious were let go", accounts=let_go, most=self._settings.accounts_most)
+        self.observe(found, parts)
+
+    def _close(self, judging: Judging) -> None:
+        self._store.judged(self._fence, judging)
+        self._written()
+
+    def _written(self) -> None:
+        """The step is closed, and counts; what is left of it is no more than writing it down."""
+        if self._pending is None:
+            return
+        self._outbox += [told for _, told in self._pending.findings]
+        self._judged, self._pending, self._midway, self._begun = self._pending.mark, None, False, False
+        self._keepers.apply(self._judged)
+        self._begun = True
+        self._store.announce(self._fence)
 
     def _rulings(self, erased: Collection[str]) -> list[Ruling]:
         """What stands, after those were put back that were heard once and that the store has lost."""
@@ -217,43 +347,8 @@ class Judge:
             rulings = self._store.rulings()
         return rulings
 
-    def _judge(self, ticks: list[int], panes: dict[int, list[Pane]]) -> None:
-        engine = self.engine
-        found = []
-        for tick in ticks:
-            beside = copied(panes[tick]) if self._shadow is not None else []
-            found += engine.close(tick, panes[tick])
-            if self._shadow is not None:
-                self._shadow.close(tick, beside)
-        verdicts = [one for one in found if isinstance(one, Verdict)]
-        changed, dropped = engine.take_changes()
-        if let_go := engine.take_crowded():
-            self._metrics.let_go.inc(let_go)
-            log.warning("too many accounts: the least suspicious were let go", accounts=let_go, most=engine.settings.accounts_most)
-        moved = {one.account_id for one in verdicts}
-        hashes = {account: engine.verdicts.get(account) for account in changed if account in engine.verdicts or account in moved}
-        findings = [finding.encode(one) for one in found]
-        self._write(
-            Judging(
-                context=snapshot.pack_context(engine),
-                accounts=snapshot.pack_accounts(engine, changed),
-                dropped=dropped,
-                verdicts={**dict.fromkeys(dropped), **hashes},
-                findings=[(one.subject, sent) for one, sent in zip(found, findings, strict=True)],
-                height=engine.context.height,
-                placed=engine.teaching.take_placed(),
-                closed=engine.context.closed,
-                read=self._read,
-            )
-        )
-        self._metrics.ticks.inc(len(ticks))
-        self._metrics.verdict_time.set((ticks[-1] + 1) * self._settings.tick_ms / 1000)
-        self._metrics.verdict_wall.set(self._now())
-        self.observe(found)
-        self._send()
-
-    def observe(self, found: list[Finding]) -> None:
-        """Count what was found, and how all accounts stand now."""
+    def observe(self, found: list[Finding], parts: list[Staged]) -> None:
+        """Count what was found, and how all accounts stand now at those who keep them."""
         metrics, context, flagged = self._metrics, self.engine.context, (Level.THROTTLE.word, Level.BLOCK.word)
         metrics.height.set(context.height)
         metrics.drift.set(context.drifting)
@@ -269,9 +364,8 @@ class Judge:
             elif isinstance(one, Verdict):
                 metrics.changes.labels(one.level).inc()
                 metrics.flagged.inc(one.level in flagged and one.previous not in flagged)
-        _, records = self.engine.accounts.known()
         for level in Level:
-            metrics.accounts.labels(level.word).set(int((records["level"] == int(level)).sum()))
+            metrics.accounts.labels(level.word).set(sum(each.levels[level] for each in parts))
 
     def _send(self) -> None:
         """Send what stands in the outbox; it stays there until that has worked."""
@@ -279,3 +373,18 @@ class Judge:
             self._sinks.verdicts(self._outbox)
             self._store.sent(self._fence, len(self._outbox))
             self._outbox = []
+
+
+def _steps(panes: Panes) -> Iterator[list[int]]:
+    """The ticks, ascending, in steps of neither too many ticks nor too many rows."""
+    step: list[int] = []
+    held = 0
+    for tick in sorted(panes):
+        rows = sum(sum(parts.values()) for _, parts in panes[tick])
+        if step and (len(step) == MOST_TICKS or held + rows > MOST_ROWS):
+            yield step
+            step, held = [], 0
+        step.append(tick)
+        held += rows
+    if step:
+        yield step

@@ -1,6 +1,6 @@
-"""What a judge makes of a store that is not as it was written.
+"""What keepers and the judge make of a store that is not as it was written.
 
-A judge that lives holds everything in memory and writes it back. One that begins takes what decodes. Where something is missing then, all
+Who lives holds everything in memory and writes it back. Who begins takes what decodes. Where accounts are missing then, all
 is read again from the log's start if the log still reaches that far, as then nothing is missing in the end; otherwise what is there
 is kept, and what is missing is said.
 """
@@ -12,23 +12,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
-from siphonwatch.detector.judging.accounts import RECORD
+from siphonwatch.detector.judging.accounts import RECORD, shard_of
 from siphonwatch.detector.judging.context import Context
-from siphonwatch.detector.judging.engine import Engine
-from siphonwatch.detector.scoring.model import Prior
+from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.verdicts import finding
 from siphonwatch.detector.verdicts.account import Level, Verdict
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Fault, Judging, Lead, Progress, Store
+from siphonwatch.streams.stores.base import Fault, Kept, Lead, Store
 from siphonwatch.streams.worker.metrics import Metrics
 
 log = structlog.get_logger()
-
-ACCOUNTS = ("accounts", "account", "context")  # what only the log can give back
-DERIVED = ("verdicts", "verdict", "standings", "ranking")  # what follows from the accounts
 
 
 def report(metrics: Metrics, faults: Sequence[Fault]) -> None:
@@ -38,59 +34,21 @@ def report(metrics: Metrics, faults: Sequence[Fault]) -> None:
         log.error("the store is not as it was written", kind=fault.kind, what=fault.what, key=fault.key)
 
 
-@dataclass(slots=True)
-class Restored:
-    """An engine from what a store holds."""
-
-    engine: Engine
-    lost: bool = False  # accounts or the context are missing
-    empty: bool = False  # all accounts are, or the context, without which they mean nothing
-    derived: bool = False  # verdicts were missing, and are made again
-    faults: list[Fault] = field(default_factory=list)
-
-
-def restore(store: Store, lead: Lead, progress: Sequence[Progress], prior: Prior, settings: Settings) -> Restored:
-    """The engine of a lead, without what does not decode, which is set aside."""
+def context_of(store: Store, lead: Lead, settings: Settings) -> tuple[Context | None, list[Fault]]:
+    """The context of a lead, nothing where it does not decode: it is set aside then, as is what does not decode in the outbox."""
     faults = list(lead.faults)
-    context = None
-    if lead.context is not None:
-        try:
-            context = snapshot.unpack_context(lead.context, settings)
-        except UsageError:
-            raise
-        except Exception as error:  # whatever was written there, nobody here did
-            log.error("the judging's context does not decode", why=type(error).__name__)
-            faults.append(store.set_aside("context"))
     for told in [told for told in lead.outbox if not _told(told)]:
         faults.append(store.set_aside("outbox", told))
         lead.outbox.remove(told)
-    kept = [_decodes(value) for value in lead.values]
-    faults += [store.set_aside("account", account) for account, good in zip(lead.accounts, kept, strict=True) if not good]
-    begun = bool(lead.accounts) or any(max(each.sealed, each.dropped) >= 0 for each in progress)
-    if context is None and begun and not any(fault.what == "context" for fault in faults):
-        faults.append(Fault("missing", "context", "judge"))
-    good = [at for at, each in enumerate(kept) if each]
-    made = Restored(Engine(prior, settings, context or Context(height=settings.flag_odds)), faults=faults)
-    made.lost = any(fault.what in ACCOUNTS for fault in faults)
-    made.empty = made.lost and (context is None or not good)
-    made.derived = any(fault.what in DERIVED for fault in faults)
-    if context is not None and good:
-        for start in range(0, len(good), snapshot.TOGETHER):
-            some = good[start : start + snapshot.TOGETHER]
-            snapshot.put_accounts(made.engine, [lead.accounts[at] for at in some], [lead.values[at] for at in some])
-            for at in some:
-                lead.values[at] = b""  # accounts are in memory once, not twice
-        made.engine.verdicts = {name: one for name, one in lead.verdicts.items() if name in made.engine.accounts.index}
-        if made.derived or made.lost:
-            made.engine.verdicts |= again(made.engine)
-    return made
-
-
-def _decodes(value: bytes) -> bool:
+    if lead.context is None:
+        return None, faults
     try:
-        return len(state.from_bytes([value[: snapshot.STATE_BYTES]])) == 1 and len(value) == snapshot.STATE_BYTES + RECORD.itemsize
-    except state.StateError:
-        return False
+        return snapshot.unpack_context(lead.context, settings), faults
+    except UsageError:
+        raise
+    except Exception as error:  # whatever was written there, nobody here did
+        log.error("the judging's context does not decode", why=type(error).__name__)
+        return None, [*faults, store.set_aside("context")]
 
 
 def _told(value: bytes) -> bool:
@@ -101,29 +59,62 @@ def _told(value: bytes) -> bool:
         return False
 
 
-def again(engine: Engine) -> dict[str, Verdict]:
-    """Verdicts on accounts that are not clear and have none any more, as the accounts look now."""
-    _, records = engine.accounts.known()
-    lost = [at for at in np.flatnonzero(records["level"] > 0).tolist() if engine.accounts.ids[at] not in engine.verdicts]
-    tick = engine.context.closed
-    at = (tick + 1) * engine.settings.tick_ms + engine.settings.lateness_ms
-    found = engine.shard.reasons(np.array(lost, dtype=np.int64))
-    described = [engine.shard.describe(position, Level.CLEAR, at, tick, why) for position, why in zip(lost, found, strict=True)]
+@dataclass(slots=True)
+class Restored:
+    """What became of a shard's accounts as they were put into memory."""
+
+    lost: bool = False  # some are missing, or the context is, without which they mean nothing
+    derived: set[int] = field(default_factory=set)  # shards of which something was missing that follows from the accounts
+    faults: list[Fault] = field(default_factory=list)
+
+
+def restore(store: Store, kept: Kept, shard: Shard, settings: Settings, first: bool) -> Restored:
+    """Put what is kept into ``shard``, without what does not decode, which is set aside; ``first``: it holds nothing yet."""
+    made = Restored(bool(kept.lost), set(kept.derived), list(kept.faults))
+    context = None
+    if kept.context is not None:
+        try:
+            context = snapshot.unpack_context(kept.context, settings)
+        except UsageError:
+            raise
+        except Exception:  # the judge finds it too, and says so
+            made.lost = True
+    good = []
+    for at, (account, value) in enumerate(zip(kept.accounts, kept.values, strict=True)):
+        if _decodes(value):
+            good.append(at)
+        else:
+            made.faults.append(store.set_aside("account", account))
+            made.lost = True
+    if context is None:
+        made.lost = made.lost or bool(good)
+        return made
+    if first:
+        shard.scorer.turned(context)
+    for start in range(0, len(good), snapshot.TOGETHER):
+        some = good[start : start + snapshot.TOGETHER]
+        snapshot.put_accounts(shard.accounts, [kept.accounts[at] for at in some], [kept.values[at] for at in some])
+        for at in some:
+            kept.values[at] = b""  # accounts are in memory once, not twice
+    shard.verdicts |= {name: one for name, one in kept.verdicts.items() if name in shard.accounts.index}
+    if made.derived or made.lost:
+        shard.verdicts |= again(shard, context.closed, {shard_of(kept.accounts[at]) for at in good})
+    return made
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        return len(state.from_bytes([value[: snapshot.STATE_BYTES]])) == 1 and len(value) == snapshot.STATE_BYTES + RECORD.itemsize
+    except state.StateError:
+        return False
+
+
+def again(shard: Shard, tick: int, numbers: set[int]) -> dict[str, Verdict]:
+    """Verdicts on accounts of the shards ``numbers`` that are not clear and have none any more, as they look at the end of ``tick``."""
+    _, records = shard.accounts.known()
+    ids = shard.accounts.ids
+    lost = [at for at in np.flatnonzero(records["level"] > 0).tolist() if ids[at] not in shard.verdicts and shard_of(ids[at]) in numbers]
+    at = (tick + 1) * shard.settings.tick_ms + shard.settings.lateness_ms
+    found = shard.reasons(np.array(lost, dtype=np.int64))
+    described = [shard.describe(position, Level.CLEAR, at, tick, why) for position, why in zip(lost, found, strict=True)]
     return {one.account_id: one for one in described}
-
-
-def everything(engine: Engine, store: Store, findings: list[tuple[str, bytes]], read: list[int]) -> Judging:
-    """All that an engine knows, as one judging."""
-    engine.take_changes()
-    return Judging(
-        context=snapshot.pack_context(engine),
-        accounts=snapshot.pack_accounts(engine, sorted(engine.accounts.ids)),
-        dropped=[],
-        verdicts={**dict.fromkeys(sorted(store.standings().keys() - engine.verdicts.keys())), **engine.verdicts},
-        findings=findings,
-        height=engine.context.height,
-        placed=engine.teaching.take_placed(),
-        closed=engine.context.closed,
-        read=read,
-        whole=True,
-    )

@@ -28,6 +28,8 @@ from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.base import Records, Source
 from siphonwatch.streams.stores.base import Array, Fault, Fence, Position, Store
 from siphonwatch.streams.worker.judge import Judge
+from siphonwatch.streams.worker.keeper import Keeper
+from siphonwatch.streams.worker.listener import Listener
 from siphonwatch.streams.worker.metrics import Metrics
 from siphonwatch.streams.worker.recovery import report
 
@@ -88,6 +90,8 @@ class Worker:
         self._owned: dict[int, _Owned] = {}
         self._unclaimed: set[int] = set()
         self.judge: Judge | None = None
+        self.keeper = Keeper(store, prior, settings, metrics, shadow)
+        self._listener = Listener(store, self.keeper)
         self.health = Health()
         self._hash_key = hash_key or HashKey()
         self._intake = Intake(decoder, settings.ahead_ms)
@@ -103,6 +107,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped. Nothing that a broker or a store does ends it."""
+        self._listener.start()
         try:
             while not self._stopping:
                 try:
@@ -147,6 +152,7 @@ class Worker:
             if records.partition not in fresh:
                 self._take(records)
         self._mark_idle()
+        self.keeper.assign(self._owned.keys(), self._partitions)
         judged = self._judge()
         return bool(polled.records) or judged > 0
 
@@ -270,9 +276,8 @@ class Worker:
             return 0
         if self.judge is None:
             self.judge = Judge(
-                self._store, self._sinks, self._metrics, self._prior, self._settings, self._now, self._shadow, self._partitions,
-                self._reaches,
-            )  # fmt: skip
+                self._store, self._sinks, self._metrics, self._prior, self._settings, self.keeper, self._now, self._shadow, self._reaches
+            )
             self._metrics.leads.set(1)
         judged = self.judge.step(self._partitions)
         if judged:
@@ -356,6 +361,7 @@ class Worker:
                 if (found := self._source.identity()) and found != owned.topic:
                     raise Behind("the topic was deleted and made anew", "records", partition, "other_topic")
             self._seal()
+            self.keeper.check()
             self._intake.key = self._hash_key.agreed(self._store)  # and put back, where the store has lost it
             report(self._metrics, self._store.take_faults())
             self._source.progress({partition: owned.offset for partition, owned in self._owned.items()})
@@ -369,6 +375,8 @@ class Worker:
 
     def _leave(self) -> None:
         """Everything is committed: give the partitions to others and go."""
+        self._listener.stop()
+        self.keeper.leave()
         self._source.close()
         self._sinks.close()
         self._store.close()

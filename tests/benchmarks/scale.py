@@ -102,10 +102,10 @@ def rows(store: RedisStore) -> list[tuple[str, str]]:
         judging.append(time.process_time() - started)
         changed, _ = shard.take_changes()
     one = Engine(prior.load(), LARGE, shard.scorer.context, Local([shard]))
-    packing, packed = spent(lambda: snapshot.pack_accounts(one, changed))
+    packing, packed = spent(lambda: snapshot.pack_accounts(one.accounts, changed))
     size = sum(len(value) for _, value, _ in packed) / 2**20
     lead = store.lead()
-    everything = snapshot.pack_accounts(one, known)
+    everything = snapshot.pack_accounts(one.accounts, known)
     store.judged(lead.fence, Judging(snapshot.pack_context(one), everything, [], {}, [], closed=tick + 3, read=[0]))
     started = time.perf_counter()
     found = store.lead()

@@ -16,16 +16,13 @@ from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import simulate
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.panes import Panes
-from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.http import HttpServer
 from siphonwatch.streams.desk.web.serve import assemble, room
-from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores.base import Position
 from siphonwatch.streams.stores.redis import RedisStore
-from siphonwatch.streams.worker.judge import Judge
-from siphonwatch.streams.worker.metrics import Metrics
 
 from tests.services import desks
+from tests.services.judges import judge_of_all
 from tests.services.process import free_port, listens, wait_until
 from tests.services.redis import RedisServer
 
@@ -40,7 +37,7 @@ class Pipeline:
         self._ticks = panes.seal(panes.last)
         self._store = RedisStore(url, topic, "siphonwatch")
         self._epoch = self._store.claim(0).fence
-        self._judge = Judge(self._store, Sinks(), Metrics(), prior.load(), DEFAULT)
+        self._judge, _ = judge_of_all(self._store)
         self._offset = 0
 
     def arrive(self, left: int) -> None:

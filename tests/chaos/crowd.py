@@ -23,13 +23,10 @@ from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.panes import Panes
-from siphonwatch.streams.common import prior
-from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores.base import Position
 from siphonwatch.streams.stores.redis import RedisStore
-from siphonwatch.streams.worker.judge import Judge
-from siphonwatch.streams.worker.metrics import Metrics
 
+from tests.services.judges import judge_of_all
 from tests.services.redis import RedisServer
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -107,11 +104,11 @@ def fill(url: str, accounts: int) -> None:
 def judged(port: int, url: str, answer: Any) -> None:
     """The judge's process: judge the tick, write everything, and begin again."""
     watch, store = Watch(port), RedisStore(url, "t", "crowd")
-    judge = Judge(store, Sinks(), Metrics(), prior.load(), DEFAULT)
+    judge, keeper = judge_of_all(store)
     with watch.step("judge the tick and write it"):
         assert judge.step(1) == 1
     with watch.step("write everything again"):
-        judge._write_all()
+        keeper.settle()
     watch.close()
     answer.put(watch.rows)
 
@@ -120,8 +117,8 @@ def begun(port: int, url: str, answer: Any) -> None:
     """Another judge's process: load it."""
     watch, store = Watch(port), RedisStore(url, "t", "crowd")
     with watch.step("a new judge loads it"):
-        judge = Judge(store, Sinks(), Metrics(), prior.load(), DEFAULT)
-    assert len(judge.engine.accounts) > 0
+        _, keeper = judge_of_all(store)
+    assert len(keeper.shard.accounts) > 0
     watch.close()
     answer.put(watch.rows)
 

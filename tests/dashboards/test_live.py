@@ -19,12 +19,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.sketch import row as state
-from siphonwatch.streams.common import prior
 from siphonwatch.streams.worker.metrics import Metrics
 
 from tests.dashboards.test_files import BOARDS, RULES, expressions
+from tests.services.judges import judge_of_all
 from tests.services.process import Program, free_pair, free_port, listens, wait_until
 
 
@@ -147,18 +146,18 @@ def test_alertmanager_hears_of_a_campaign(live: Live) -> None:
 def test_a_hundred_thousand_accounts_are_a_few_series() -> None:
     """Series are counted as they are exported, with every account known to the judge's metrics."""
     from prometheus_client import generate_latest
-    from siphonwatch.streams.sinks import Sinks
     from siphonwatch.streams.stores.memory import MemoryStore
-    from siphonwatch.streams.worker.judge import Judge
+    from siphonwatch.streams.worker.keeper import Staged
 
     metrics = Metrics()
     for partition in range(12):
         metrics.lag.labels(str(partition)).set(1)
     before = generate_latest(metrics.registry).count(b"\n")
-    judge = Judge(MemoryStore(), Sinks(), metrics, prior.load(), Engine(prior.load()).settings)
+    judge, keeper = judge_of_all(MemoryStore(), metrics=metrics)
     names = [f"acct_{number:06d}" for number in range(100_000)]
-    judge.engine.accounts.put(names, state.empty(len(names)), np.zeros(len(names), dtype=judge.engine.accounts.records.dtype))
-    judge.observe([])
+    accounts = keeper.shard.accounts
+    accounts.put(names, state.empty(len(names)), np.zeros(len(names), dtype=accounts.records.dtype))
+    judge.observe([], [Staged([], keeper.shard.levels(), 0)])
     after = generate_latest(metrics.registry)
     assert after.count(b"\n") == before
     assert after.count(b"\n") < 400

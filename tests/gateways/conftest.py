@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores import whole
 from siphonwatch.streams.stores.redis import RedisStore
 
 from tests.services.process import Program, free_port, wait_until
@@ -64,7 +64,7 @@ class RunningSidecar:
         self.start()
 
     def judge(self, levels: dict[str, Verdict | None]) -> None:
-        self.store.judged(self.store.lead().fence, Judging(b"", [], [], levels, [], 1.0))
+        whole.write(self.store, b"", [], levels, height=1.0)
 
     def start(self) -> None:
         command = [

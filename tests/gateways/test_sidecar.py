@@ -118,9 +118,9 @@ def test_garbage_is_a_bad_request_and_the_next_one_is_answered(sidecar: RunningS
 
 
 def test_a_person_finds_accounts_and_findings(sidecar: RunningSidecar) -> None:
-    from siphonwatch.streams.stores.base import Judging
+    from siphonwatch.streams.stores import whole
 
-    sidecar.store.judged(sidecar.store.lead().fence, Judging(b"", [], [], {}, [("bad", b'{"kind":"account","account_id":"bad"}')], 1.0))
+    whole.write(sidecar.store, b"", findings=[("bad", b'{"kind":"account","account_id":"bad"}')])
     assert json.loads(ask(sidecar.port, "/v1/findings?subject=bad&count=5", SHOWN).body) == [{"kind": "account", "account_id": "bad"}]
     assert ask(sidecar.port, "/v1/findings?count=0", SHOWN).status == 400
     missing = ask(sidecar.port, "/v1/accounts/nobody", SHOWN)

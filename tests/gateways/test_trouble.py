@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores import whole
 
 from tests.gateways.conftest import TOKEN, RunningSidecar, ask, verdict
 from tests.services.process import wait_until
@@ -196,7 +196,7 @@ def test_health_follows_the_refreshing(own: RunningSidecar) -> None:
             raise (KeyError, RecursionError, MemoryError, ZeroDivisionError)[Odd.asked % 4]("odd")
 
     store = Odd()
-    store.judged(store.lead().fence, Judging(b"", [], [], {}, [], 1.0))
+    whole.write(store, b"")
     knowledge = Knowledge(store, 0.001)
     knowledge.start()
     wait_until(lambda: store.asked > 8, 5, "every odd exception to be survived")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from siphonwatch.detector.judging.accounts import RECORD
+from siphonwatch.detector.judging.accounts import RECORD, SHARDS
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
@@ -63,7 +63,7 @@ def replayed(requests: list[Request], size: int = 997, settings: Settings = SETT
         part = requests[start : start + size]
         engine.process(batch(part, [epoch_ms(request.timestamp) for request in part], derived(secret)))
     engine.finish()
-    packed = snapshot.pack_accounts(engine, engine.accounts.ids)
+    packed = snapshot.pack_accounts(engine.accounts, engine.accounts.ids)
     states = {account: value[: snapshot.STATE_BYTES] for account, value, _ in packed}
     return Outcome(states, {account: _record(value[snapshot.STATE_BYTES :]) for account, value, _ in packed}, dict(engine.verdicts))
 
@@ -151,10 +151,10 @@ class Pipeline:
 
     def outcome(self) -> Outcome:
         """What stands in the store."""
-        lead = self.store.lead()
-        states = {account: value[: snapshot.STATE_BYTES] for account, value in zip(lead.accounts, lead.values, strict=True)}
-        records = {account: _record(value[snapshot.STATE_BYTES :]) for account, value in zip(lead.accounts, lead.values, strict=True)}
-        return Outcome(states, records, lead.verdicts)
+        kept = self.store.load(self.store.hold("outcome", [], range(SHARDS)))
+        states = {account: value[: snapshot.STATE_BYTES] for account, value in zip(kept.accounts, kept.values, strict=True)}
+        records = {account: _record(value[snapshot.STATE_BYTES :]) for account, value in zip(kept.accounts, kept.values, strict=True)}
+        return Outcome(states, records, kept.verdicts)
 
 
 def same(left: Outcome, right: Outcome) -> None:

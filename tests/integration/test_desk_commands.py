@@ -16,7 +16,7 @@ import pytest
 from siphonwatch.streams.desk.views.strongest import MOST
 from siphonwatch.streams.desk.web.serve import assemble
 from siphonwatch.streams.desk.web.serve import room as opened
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores import whole
 from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.stores.redis import RedisStore
 
@@ -156,7 +156,7 @@ def test_a_page_reads_no_more_of_a_hundred_thousand_accounts(monkeypatch: pytest
     one = next(iter(verdicts.values()))
     many = [(f"a{number:06d}", values[number % len(values)][1], -1.0 - number / 1e6) for number in range(100_000)]
     told = {name: msgspec.structs.replace(one, account_id=name) for name, _, _ in many[:2000]}
-    store.judged(store.lead().fence, Judging(store.context() or b"", many, [], dict(told), [], 0.5))
+    whole.write(store, store.context() or b"", many, told, height=0.5)
     settings = desks.config()
     monkeypatch.setattr("siphonwatch.streams.desk.web.serve.open_book", lambda *_: store)
     room = opened(settings, None)

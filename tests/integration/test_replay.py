@@ -51,7 +51,7 @@ def written(path: Path, requests: list[Request]) -> Path:
 
 
 def outcome(engine: Engine) -> Outcome:
-    packed = snapshot.pack_accounts(engine, engine.accounts.ids)
+    packed = snapshot.pack_accounts(engine.accounts, engine.accounts.ids)
     states = {account: value[: snapshot.STATE_BYTES] for account, value, _ in packed}
     return Outcome(states, {account: _record(value[snapshot.STATE_BYTES :]) for account, value, _ in packed}, dict(engine.verdicts))
 

@@ -17,8 +17,8 @@ from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.hashkey import derived
 from siphonwatch.streams.desk import kept
 from siphonwatch.streams.desk.web.serve import assemble, room
-from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Judging, Store
+from siphonwatch.streams.stores import snapshot, whole
+from siphonwatch.streams.stores.base import Store
 from starlette.testclient import TestClient
 
 WORLD = World(accounts=160, days=1.5, prevalence=0.12, seed=11, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
@@ -33,7 +33,7 @@ def judged() -> tuple[bytes, list[tuple[str, bytes, float]], dict, list[Finding]
     engine = Engine(prior.load())
     _, found = engine.process(batch(requests, [epoch_ms(request.timestamp) for request in requests], derived(SECRET)))
     found += engine.finish()
-    return snapshot.pack_context(engine), snapshot.pack_accounts(engine, sorted(engine.accounts.ids)), dict(engine.verdicts), found
+    return snapshot.pack_context(engine), snapshot.pack_accounts(engine.accounts, sorted(engine.accounts.ids)), dict(engine.verdicts), found
 
 
 def engine() -> Engine:
@@ -58,7 +58,7 @@ def fill(store: Store) -> Store:
     made, (_, values, verdicts, found) = engine(), judged()
     made.context.queue = review(made)
     told = [(one.subject, finding.encode(one)) for one in found]
-    store.judged(store.lead().fence, Judging(snapshot.pack_context(made), values, [], dict(verdicts), told, made.context.height))
+    whole.write(store, snapshot.pack_context(made), values, verdicts, told, made.context.height)
     return store
 
 

@@ -28,12 +28,12 @@ def told(restarting: bool) -> tuple[list[Finding], list[tuple[str, bytes, float]
             found += engine.close(tick, [pane])
             if restarting:
                 changed, dropped = engine.take_changes()  # all that a store is told
-                kept |= {name: value for name, value, _ in snapshot.pack_accounts(engine, changed)}
+                kept |= {name: value for name, value, _ in snapshot.pack_accounts(engine.accounts, changed)}
                 kept = {name: value for name, value in kept.items() if name not in dropped}
-                assert kept == {name: value for name, value, _ in snapshot.pack_accounts(engine, engine.accounts.ids)}
+                assert kept == {name: value for name, value, _ in snapshot.pack_accounts(engine.accounts, engine.accounts.ids)}
                 context = snapshot.pack_context(engine)
                 engine = snapshot.restore(prior.load(), DEFAULT, context, list(kept), list(kept.values()), engine.verdicts)
-    return found, sorted(snapshot.pack_accounts(engine, engine.accounts.ids)), snapshot.pack_context(engine)
+    return found, sorted(snapshot.pack_accounts(engine.accounts, engine.accounts.ids)), snapshot.pack_context(engine)
 
 
 def test_restarts_change_nothing() -> None:

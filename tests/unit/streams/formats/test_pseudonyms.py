@@ -10,8 +10,7 @@ from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.desk.desk import Desk
 from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.formats.privacy import pseudonym
-from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores import snapshot, whole
 from siphonwatch.streams.stores.memory import MemoryStore
 
 WORLD = World(accounts=60, days=1.0, prevalence=0.2, seed=4, harvests=("reasoning",))
@@ -29,8 +28,8 @@ def test_plain_ids_find_what_only_pseudonyms_name() -> None:
     plain = {request.account_id for request in requests}
     assert not plain & set(engine.accounts.ids)
     store = MemoryStore()
-    packed = snapshot.pack_accounts(engine, engine.accounts.ids)
-    store.judged(store.lead().fence, Judging(snapshot.pack_context(engine), packed, [], dict(engine.verdicts), []))
+    packed = snapshot.pack_accounts(engine.accounts, engine.accounts.ids)
+    whole.write(store, snapshot.pack_context(engine), packed, engine.verdicts)
     wanted = requests[0].account_id
     desk = Desk(store, prior.load(), DEFAULT, KEY)
     assert desk.account(wanted).facts.account_id == pseudonym(wanted, KEY)

@@ -20,8 +20,8 @@ from siphonwatch.streams.sidecar.http import SidecarApp
 from siphonwatch.streams.sidecar.knowledge import Knowledge
 from siphonwatch.streams.sidecar.metrics import SidecarMetrics
 from siphonwatch.streams.sidecar.pages import Pages
-from siphonwatch.streams.stores.base import Judging
 from siphonwatch.streams.stores.memory import MemoryStore
+from siphonwatch.streams.stores.whole import write
 
 from tests.gateways.conftest import verdict
 
@@ -32,7 +32,7 @@ SHIPPED: Prior = prior.load(None)
 def application(account_header: str = "x-account-id", token: str = "") -> SidecarApp:
     store, metrics = MemoryStore(), SidecarMetrics()
     levels = {"slow": verdict("slow", "throttle", 1.0), "bad": verdict("bad", "block", 4.0)}
-    store.judged(store.lead().fence, Judging(b"", [], [], levels, [], 1.0))
+    write(store, b"", [], levels, height=1.0)
     knowledge = Knowledge(store, 1.0)
     knowledge.attempt()
     pages = Pages(store, SHIPPED, DEFAULT, "").app()

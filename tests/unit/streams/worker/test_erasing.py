@@ -8,15 +8,12 @@ from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.panes import Panes
-from siphonwatch.streams.common import prior
-from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Position
 from siphonwatch.streams.stores.memory import MemoryStore
-from siphonwatch.streams.worker.judge import Judge
-from siphonwatch.streams.worker.metrics import Metrics
 
 from tests.quality.groups_of import of_hydra
+from tests.services.judges import judge_of_all
 
 NOTHING = np.zeros(0, np.uint64)
 
@@ -33,7 +30,7 @@ def test_the_judging_lets_go_of_it_and_takes_only_what_came_later() -> None:
         position = Position(1, Clock(0), tick + 1, tick)
         store.commit(0, epoch, position, {tick: (accounts, rows)}, {tick: NOTHING})
 
-    judge = Judge(store, Sinks(), Metrics(), prior.load(), DEFAULT)
+    judge, keeper = judge_of_all(store)
     for tick, pane in ticks[:-2]:
         arrive(tick, pane.accounts, pane.filled)
     while judge.step(1):
@@ -43,12 +40,13 @@ def test_the_judging_lets_go_of_it_and_takes_only_what_came_later() -> None:
 
     store.erase(member)
     store._erased = dict.fromkeys(store._erased, ticks[-2][0] * DEFAULT.tick_ms / 1000 + 1)  # the log is of the past, the erasing of today
-    row = judge.engine.accounts.rows[judge.engine.accounts.index[member] :][:1].copy()
+    accounts = keeper.shard.accounts
+    row = accounts.rows[accounts.index[member] :][:1].copy()
     (tick, pane), (last, later) = ticks[-2:]
     arrive(tick, [*pane.accounts, member], np.concatenate([pane.filled, row]))
     judge.step(1)
     assert store.account(member) is None, "what an open pane held of it was judged again"
-    assert member not in judge.engine.named
+    assert member not in {*judge.engine.context.named, *keeper.shard.everybody()}
     stored = store.context()
     assert stored is not None
     assert member.encode() not in stored
