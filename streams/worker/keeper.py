@@ -86,6 +86,7 @@ class Keeper:
         self._leader = ""
         self._held: dict[str, _Held] = {}
         self._empty()
+        self._answered = ("", b"")
         self.place: str | None = None  # in what was said to all, from which on this keeper must hear it
 
     # ------------------------------------------------------------------------------------------- what is kept
@@ -322,13 +323,15 @@ class Keeper:
                 self._let_go()
                 raise Moved(str(fenced)) from fenced
 
-    def message(self, said: bytes) -> None:
-        """Answer a question of another worker's judge, where this keeper is among those who are asked."""
+    def message(self, said: bytes) -> tuple[str, bytes] | None:
+        """What to answer to a question of another worker's judge, and where; nothing where this keeper is not among those who are asked."""
         ask = msgspec.msgpack.decode(said, type=wire.Ask)
         with self._lock:
             name = self.name
             if not name or name not in ask.of:
-                return
+                return None
+            if ask.id == self._answered[0]:  # the answer was lost: nothing is done twice
+                return self._answered
             try:
                 function = CALLS.get(ask.call) or OF_SHARDS[ask.call]
                 value = self.asked(ask.leader, ask.which, ask.call, wire.values(function, ask.values))
@@ -338,7 +341,8 @@ class Keeper:
             except Exception as error:
                 log.exception("what a judge asked for failed", call=ask.call)
                 answer = wire.Answer(name, error=wire.failed(error))
-        self._store.answer(ask.id, msgspec.msgpack.encode(answer))
+            self._answered = (ask.id, msgspec.msgpack.encode(answer))
+            return self._answered
 
 
 # what may be asked of a keeper; everything else that may be asked is of its shard

@@ -21,6 +21,7 @@ from siphonwatch.streams.worker.keeper import CALLS, OF_SHARDS, PRESENT, Begun, 
 T = TypeVar("T")
 
 LOOKS = 1.0  # seconds to wait for an answer before looking whether those who were asked are still the same
+AGAIN = 5.0  # seconds without an answer before the question is put again, as it may have been lost
 PATIENCE = 120.0  # seconds to wait for an answer at all: a worker must go back to its broker
 
 
@@ -94,15 +95,21 @@ class Keepers:
         found: dict[str, Any] = {}
         self._asks += 1
         id = f"{self._leader}-{self._asks}"
+        question = b""
         if others:
             packed = msgspec.Raw(wire.packed(values))
-            self._store.post(msgspec.msgpack.encode(wire.Ask(id, self._leader, others, by, call, packed)))
+            question = msgspec.msgpack.encode(wire.Ask(id, self._leader, others, by, call, packed))
+            self._store.post(question)
         if len(others) < len(self._of):
             found[self._keeper.name] = self._keeper.asked(self._leader, by, call, values)
         function = CALLS.get(call) or OF_SHARDS[call]
-        ends = time.monotonic() + PATIENCE
+        began = asked = time.monotonic()
         while len(found) < len(self._of):
-            for answer in self._answers(id, ends):
+            said = self._answers(id, began + PATIENCE)
+            if not said and time.monotonic() - asked > AGAIN:
+                self._store.post(question)
+                asked = time.monotonic()
+            for answer in said:
                 if answer.name in others:
                     if answer.error:
                         raise wire.raised(answer.name, answer.error)

@@ -32,7 +32,8 @@ class Listener(threading.Thread):
             try:
                 self._keeper.place, said = self._store.posted(self._keeper.place, LISTENS)
                 for message in said:
-                    self._keeper.message(message)
+                    if (answer := self._keeper.message(message)) is not None:
+                        self._store.answer(*answer)  # where it is lost, the judge asks again
             except Unavailable:
                 self._leaving.wait(PAUSE)
             except Exception:  # whatever was said there, the next question may be a good one
