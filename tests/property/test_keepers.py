@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
@@ -24,6 +22,7 @@ from siphonwatch.streams.common.errors import Behind, Fenced, Unavailable
 from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.stores.base import Position, shards_of
 from siphonwatch.streams.stores.memory import MemoryStore
+from siphonwatch.streams.worker import keepers, listener
 from siphonwatch.streams.worker.judge import Judge
 from siphonwatch.streams.worker.keeper import Keeper
 from siphonwatch.streams.worker.listener import Listener
@@ -130,12 +129,21 @@ class Fleet:
         return judged
 
     def close(self) -> None:
-        for listener in self.listeners:
-            listener._leaving.set()
+        for each in self.listeners:
+            each._leaving.set()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is slow, so nobody waits for long."""
+    monkeypatch.setattr(keepers, "LOOKS", 0.02)
+    monkeypatch.setattr(keepers, "AGAIN", 0.1)
+    monkeypatch.setattr(listener, "LISTENS", 0.2)
+    monkeypatch.setattr(listener, "PAUSE", 0.02)
 
 
 def rulings() -> list[Ruling]:
-    names = [name for name, pane in ((name, pane) for _, panes in log()[:RULED] for pane in panes for name in pane.accounts)]
+    names = [name for _, panes in log()[:RULED] for pane in panes for name in pane.accounts]
     return [Ruling("1", names[0], True, "a", 1.0), Ruling("2", names[5], False, "a", 2.0, days=1.0)]
 
 
@@ -183,8 +191,8 @@ def calm() -> dict[str, Any]:
 
 
 def same(left: dict[str, Any], right: dict[str, Any]) -> None:
-    for what in left:
-        assert left[what] == right[what], what
+    for what, value in left.items():
+        assert value == right[what], what
 
 
 def test_three_workers_say_what_one_says(calm: dict[str, Any]) -> None:
