@@ -1,24 +1,26 @@
 """Partitions in Redis: panes, ids of requests, and the position that they include.
 
-A partition's ``meta`` says what else there should be, how many rows of each pane and how many bytes of ids, so that what was evicted or
-deleted is noticed when it is next read or written. A partition that is not whole is rewound: what is left of it is deleted, and its
-owner reads the log again, which gives the same panes.
+A pane is kept in parts, by the shards of its accounts. A partition's ``meta`` says what else there should be, how many rows of each part
+and how many bytes of ids, so that what was evicted or deleted is noticed when it is next read or written. A partition that is not whole is
+rewound: what is left of it is deleted, and its owner reads the log again, which gives the same panes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import msgspec
+import numpy as np
+from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.streams.common.errors import Behind
 from siphonwatch.streams.stores import scripts
-from siphonwatch.streams.stores.base import Array, Claim, Fault, Fence, Position, Progress, ids_from_bytes, ids_to_bytes
-from siphonwatch.streams.stores.server import Server, ask, refused
+from siphonwatch.streams.stores.base import PARTS, Array, Claim, Fault, Fence, Position, Progress, ids_from_bytes, ids_to_bytes
+from siphonwatch.streams.stores.connection import ask, misplaced, refused
+from siphonwatch.streams.stores.server import CHUNK, Server
 
-CHUNK = 1000  # rows that are read in one step
 _position = msgspec.json.Decoder(Position)
 _read = msgspec.json.Decoder(list[int])
 
@@ -26,9 +28,17 @@ _read = msgspec.json.Decoder(list[int])
 class LostError(Exception):
     """Something of a partition is not as it was written."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, partition: int, fault: Fault) -> None:
         super().__init__(fault.key)
-        self.fault = fault
+        self.partition, self.fault = partition, fault
+
+
+def by_part(accounts: Sequence[str], rows: Sequence[bytes]) -> list[scripts.CommitPart]:
+    """Rows as the parts of a pane take them."""
+    parts: dict[int, list[str | bytes]] = {}
+    for account, row in zip(accounts, rows, strict=True):
+        parts.setdefault(shard_of(account) % PARTS, []).extend((account, row))
+    return [scripts.CommitPart(part, fields) for part, fields in parts.items()]
 
 
 class Partitions:
@@ -66,18 +76,21 @@ class Partitions:
                 claim.position = _position.decode(value)
                 claim.sealed = int(stored.get(b"sealed", UNSEALED))
                 int(stored.get(b"dropped", UNSEALED)), int(stored.get(b"watermark", UNSEALED)), stored.get(b"mark", b"").decode()
-                counts = []
+                ids, rows = dict[int, int](), dict[int, dict[int, int]]()
                 for name, count in stored.items():
-                    kind, _, tick = name.decode().partition(":")
-                    if kind in ("rows", "ids"):
-                        counts.append((kind, int(tick), int(count)))
-            except ValueError as error:  # msgspec's errors are such too
-                raise LostError(self._server.set_field_aside(meta, "position", value)) from error
-            for kind, each, expected in sorted(counts):
-                if kind == "ids":
-                    claim.ids[each] = self._ids(partition, each, expected)
-                elif each > claim.sealed:
-                    claim.panes.append((each, *self._pane(partition, each, expected)))
+                    kind, *which = name.decode().split(":")
+                    if kind == "ids":
+                        ids[int(which[0])] = int(count)
+                    elif kind == "rows" and int(which[0]) > claim.sealed:
+                        rows.setdefault(int(which[0]), {})[int(which[1])] = int(count)
+            except (ValueError, IndexError) as error:  # msgspec's errors are such too
+                raise LostError(partition, self._server.set_field_aside(meta, "position", value)) from error
+            for tick, length in sorted(ids.items()):
+                claim.ids[tick] = self._ids(partition, tick, length)
+            wanted = [(partition, tick, rows[tick]) for tick in sorted(rows)]
+            for (_, tick, _), parts in zip(wanted, self._rows(wanted), strict=True):
+                accounts = [account for some, _ in parts for account in some]
+                claim.panes.append((tick, accounts, np.concatenate([some for _, some in parts])))
 
     def _judged(self, partition: int, claim: Claim) -> None:
         """How far the judging is with this partition: what was judged may have outlived what was read."""
@@ -94,21 +107,25 @@ class Partitions:
         key, faults = self._key(partition, f"ids:{tick}"), cast(list[Fault], [])
         value = self._server.read(key, lambda: self._server.client.get(key), b"", faults) or b""
         if faults or len(value) != length:
-            raise LostError(faults[0] if faults else Fault("missing", "ids", key))
+            raise LostError(partition, faults[0] if faults else Fault("missing", "ids", key))
         return ids_from_bytes(value)
 
-    def _pane(self, partition: int, tick: int, rows: int) -> tuple[list[str], Array]:
-        """(accounts, rows) of a pane that nobody writes to meanwhile, read bit by bit."""
-        server, key, faults = self._server, self._key(partition, f"pane:{tick}"), cast(list[Fault], [])
-        nothing: dict[bytes, bytes] = {}
-        found = server.read(key, lambda: dict(server.client.hscan_iter(key, count=CHUNK)), nothing, faults)
-        if faults or len(found) != rows:
-            raise LostError(faults[0] if faults else Fault("missing", "pane", key))
-        try:
-            return [account.decode() for account in found], state.from_bytes(list(found.values()))
-        except ValueError as error:
-            to = server.set_aside(key)
-            raise LostError(Fault("unreadable", "pane", to)) from error
+    def _rows(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[list[tuple[list[str], Array]]]:
+        """Of each (partition, tick, part -> rows in it), which nobody writes to meanwhile: (accounts, rows) of each part."""
+        places = [(at, partition, tick, part) for at, (partition, tick, parts) in enumerate(wanted) for part in sorted(parts)]
+        keys = [self._key(partition, f"pane:{tick}:{part}") for _, partition, tick, part in places]
+        faults: list[Fault] = []
+        lengths = [wanted[at][2][part] for at, _, _, part in places]
+        found: list[list[tuple[list[str], Array]]] = [[] for _ in wanted]
+        for (at, partition, _, _), key, length, rows in zip(places, keys, lengths, self._server.hashes(keys, faults, lengths), strict=True):
+            if len(rows) != length:
+                aside = (fault for fault in faults if fault.key.replace("}:aside:", "}:") == key)
+                raise LostError(partition, next(aside, Fault("missing", "pane", key)))
+            try:
+                found[at].append(([account.decode() for account in rows], state.from_bytes(list(rows.values()))))
+            except ValueError as error:
+                raise LostError(partition, Fault("unreadable", "pane", self._server.set_aside(key))) from error
+        return found
 
     def commit(
         self, partition: int, fence: Fence, position: Position,
@@ -117,8 +134,9 @@ class Partitions:
         """See the protocol."""
         keys, ticks = [self._key(partition, "meta")], []
         for tick, (accounts, rows) in changed.items():
-            keys += (self._key(partition, f"pane:{tick}"), self._key(partition, f"ids:{tick}"))
-            ticks.append(scripts.CommitTick(tick, ids_to_bytes(ids[tick]), accounts, state.to_bytes(rows)))
+            parts = by_part(accounts, state.to_bytes(rows))
+            keys += (self._key(partition, f"ids:{tick}"), *(self._key(partition, f"pane:{tick}:{each.part}") for each in parts))
+            ticks.append(scripts.CommitTick(tick, ids_to_bytes(ids[tick]), parts))
         keys += [self._key(partition, f"ids:{tick}") for tick in gone]
         fence.tried = self._server.mark()
         call = scripts.Commit(
@@ -142,7 +160,7 @@ class Partitions:
     def _progress(found: Any) -> Progress:
         """What is not there, or does not decode, is no progress: the owner finds it too, at its next write or claim."""
         if isinstance(found, Exception):
-            if "WRONGTYPE" in str(found):
+            if misplaced(found):
                 return Progress(None)
             raise refused(found)
         position, sealed, mark, dropped = found
@@ -153,37 +171,53 @@ class Partitions:
         except ValueError:
             return Progress(None)
 
-    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[list[tuple[int, Pane]], list[int]]:
+    def seal(self, partition: int, tick: int, mark: str, after: int) -> tuple[dict[int, dict[int, int]], list[int]]:
         """See the protocol."""
         meta = self._key(partition, "meta")
         due = self._server.write([meta], scripts.Seal(tick, mark), f"partition {partition}", partition)
-        panes = []
+        counts, old = dict[int, dict[int, int]](), set[int]()
         try:
-            counts = self._counts(meta, due)
-            for each in sorted(each for each in counts if each > after):
-                pane = Pane()
-                pane.add(*self._pane(partition, each, counts[each]))
-                panes.append((each, pane))
-        except LostError as lost:
-            self.rewind(partition)
-            raise Behind(f"{lost.fault.key} is not as it was written", lost.fault.what, partition, lost.fault.kind) from lost
-        if int(ask(lambda: self._server.client.hget(meta, "sealed")) or UNSEALED) < tick:
-            raise Behind(f"Redis fell back while the panes of partition {partition} were read", "partition", partition)
-        return panes, sorted(each for each in counts if each <= after)
-
-    @staticmethod
-    def _counts(meta: str, due: list[bytes]) -> dict[int, int]:
-        """Tick -> rows, as ``seal`` answers them."""
-        try:
-            return {int(each): int(rows) for each, rows in zip(due[::2], due[1::2], strict=True)}
+            for each, part, rows in zip(due[::3], due[1::3], due[2::3], strict=True):
+                if int(each) > after:
+                    counts.setdefault(int(each), {})[int(part)] = int(rows)
+                else:
+                    old.add(int(each))
         except ValueError as error:
-            raise LostError(Fault("unreadable", "position", meta)) from error
+            raise self._behind(LostError(partition, Fault("unreadable", "position", meta))) from error
+        return {each: counts[each] for each in sorted(counts)}, sorted(old)
+
+    def panes(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[Pane]:
+        """See the protocol."""
+        try:
+            found = self._rows(wanted)
+        except LostError as lost:
+            raise self._behind(lost) from lost
+        ticks: dict[int, int] = {}
+        for partition, tick, _ in wanted:
+            ticks[partition] = max(ticks.get(partition, tick), tick)
+        metas = [self._key(partition, "meta") for partition in ticks]
+        sealed = self._server.read_all(metas, lambda pipe, key: pipe.hget(key, "sealed"), cast(bytes | None, None))
+        for (partition, tick), value in zip(ticks.items(), sealed, strict=True):
+            if int(value or UNSEALED) < tick:
+                raise Behind(f"Redis fell back while the panes of partition {partition} were read", "partition", partition)
+        panes = []
+        for parts in found:
+            pane = Pane()
+            for accounts, rows in parts:
+                pane.add(accounts, rows)
+            panes.append(pane)
+        return panes
+
+    def _behind(self, lost: LostError) -> Behind:
+        """What is told of a partition that is not whole, once it is rewound."""
+        self.rewind(lost.partition)
+        return Behind(f"{lost.fault.key} is not as it was written", lost.fault.what, lost.partition, lost.fault.kind)
 
     def drop(self, partition: int, ticks: list[int]) -> None:
         """See the protocol."""
         if ticks:
-            keys = [self._key(partition, "meta"), *(self._key(partition, f"pane:{tick}") for tick in ticks)]
-            self._server.write(keys, scripts.Drop(ticks), f"partition {partition}", partition)
+            panes = (self._key(partition, f"pane:{tick}:{part}") for tick in ticks for part in range(PARTS))
+            self._server.write([self._key(partition, "meta"), *panes], scripts.Drop(ticks, PARTS), f"partition {partition}", partition)
 
     def rewind(self, partition: int) -> None:
         """See the protocol."""

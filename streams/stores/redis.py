@@ -1,17 +1,17 @@
 """The Redis store: one small value an account, and scripts that write all or nothing.
 
-Keys, all under ``<prefix>:4`` (4 is the layout's version) and all with an expiry:
+Keys, all under ``<prefix>:5`` (5 is the layout's version) and all with an expiry; what stands in braces is on one node of a Redis Cluster:
 
-- ``{<topic>:<partition>}:meta``, ``:pane:<tick>``, ``:ids:<tick>``: one hash tag a partition, so that rows and offset are written in one
-  step on Redis Cluster too;
-- ``{<topic>}:judge``, ``:accounts``, ``:verdicts``, ``:ranking``, ``:outbox``: what is judged; ``:redo:<mark>``: a judging on its way;
+- ``{<topic>:<partition>}:meta``, ``:pane:<tick>:<part>``, ``:ids:<tick>``: what was read of a partition, with its offset in one step;
+- ``{<topic>:s<shard>}:shard``, ``:accounts``, ``:ranking``, ``:verdicts``, ``:standings``: the accounts of a shard; ``:redo:<mark>``: what
+  a judging changes in it; ``:verdict:<account>``: a plain hash for a gateway to read;
+- ``{<topic>}:judge``, ``:outbox``, ``:redo:<mark>``: the judging; ``:owners``: who keeps which shards; ``:asks``, ``:answers:<ask>``:
+  what those who judge say to each other;
 - ``{<topic>}:rulings``, ``:withdrawn``, ``:placed``, ``:trail``: what analysts ruled and took back, where judgings placed it in the log,
   and the audit log. These do not expire;
 - ``{<topic>}:erased``: hashes of the names of accounts that were erased lately;
-- ``{<topic>}:standings``, ``:findings``, ``:buckets``: what sidecars read, a small value an account that is not clear, the newest
-  findings, and what throttled accounts have left;
+- ``{<topic>}:findings``, ``:buckets``: the newest findings, and what throttled accounts have left;
 - ``{<topic>}:secret``: what addresses and the like are hashed with; it does not expire;
-- ``{<topic>}:verdict:<account>``: a plain hash for a gateway to read;
 - ``…:aside:<name>``: what could not be read, for somebody to look at.
 """
 
@@ -19,46 +19,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import msgspec
-import structlog
-from siphonwatch.detector.learning.rulings import Ruling
-from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.hashkey import whole
 from siphonwatch.streams.stores import erasing, scripts
-from siphonwatch.streams.stores.base import (
-    KEPT_FINDINGS,
-    Charge,
-    Claim,
-    Fault,
-    Standing,
-    StoreOptions,
-    merged,
-    read_standing,
-)
+from siphonwatch.streams.stores.base import KEPT_FINDINGS, Charge, Claim, Fault, StoreOptions
+from siphonwatch.streams.stores.channel import Channel
+from siphonwatch.streams.stores.connection import ask
 from siphonwatch.streams.stores.judgings import Judgings
+from siphonwatch.streams.stores.loading import Loading
 from siphonwatch.streams.stores.partitions import Partitions
-from siphonwatch.streams.stores.server import LAYOUT, Server, ask
+from siphonwatch.streams.stores.reading import Reading
+from siphonwatch.streams.stores.rulings import Rulings
+from siphonwatch.streams.stores.server import LAYOUT, Server
+from siphonwatch.streams.stores.shards import Shards
 
-OLDER = ("2",)  # layouts that can be migrated from, the newest first; 3 was never released
+OLDER = ("2",)  # layouts that can be migrated from, the newest first; 3 and 4 were never released
 BUCKET_SECONDS = 3600  # that shared buckets live without a request
-
-log = structlog.get_logger()
-T = TypeVar("T")
-
-_verdict = msgspec.json.Decoder(Verdict)
-_ruling = msgspec.json.Decoder(Ruling)
-
-
-def read_value(decoder: msgspec.json.Decoder[T], value: bytes, what: str) -> T | None:
-    """What a value holds; nothing, and a line in the log, where it does not decode."""
-    try:
-        return decoder.decode(value)
-    except ValueError:
-        log.warning("a stored value does not decode", what=what)
-        return None
 
 
 class RedisStore:
@@ -69,11 +49,19 @@ class RedisStore:
         self._redis = server.client
         self.prefix, self.topic, self.ttl = prefix, topic, ttl
         self._partitions, self._judgings = Partitions(server), Judgings(server)
+        shards, loading, channel, reading, rulings = Shards(server), Loading(server), Channel(server), Reading(server), Rulings(server)
         self.commit, self.positions = self._partitions.commit, self._partitions.positions
-        self.seal, self.drop, self.rewind = self._partitions.seal, self._partitions.drop, self._partitions.rewind
-        self.lead, self.judged, self.check, self.sent = (
-            self._judgings.lead, self._judgings.judged, self._judgings.check, self._judgings.sent,
-        )  # fmt: skip
+        self.seal, self.panes = self._partitions.seal, self._partitions.panes
+        self.drop, self.rewind = self._partitions.drop, self._partitions.rewind
+        self.hold, self.owners, self.resign = shards.hold, shards.owners, shards.resign
+        self.stage, self.apply, self.rewrite = shards.stage, shards.apply, shards.rewrite
+        self.load, self.check_shards = loading.load, loading.check_shards
+        self.post, self.posted, self.answer, self.answers = channel.post, channel.posted, channel.answer, channel.answers
+        self.lead, self.judged, self.announce = self._judgings.lead, self._judgings.judged, self._judgings.announce
+        self.check, self.sent = self._judgings.check, self._judgings.sent
+        self.account, self.accounts, self.verdict = reading.account, reading.accounts, reading.verdict
+        self.top, self.standings = reading.top, reading.standings
+        self.rulings, self.keep, self.rule, self.take_back = rulings.rulings, rulings.keep, rulings.rule, rulings.take_back
 
     @property
     def client(self) -> Any:
@@ -101,28 +89,6 @@ class RedisStore:
                     )
         return claim
 
-    # --------------------------------------------------------------------------------------------- asking
-
-    def account(self, account: str) -> bytes | None:
-        """See the protocol."""
-        return cast(bytes | None, ask(lambda: self._redis.hget(self._key("accounts"), account)))
-
-    def accounts(self, names: Sequence[str]) -> list[bytes | None]:
-        """See the protocol."""
-        if not names:
-            return []
-        return cast(list[bytes | None], ask(lambda: self._redis.hmget(self._key("accounts"), list(names))))
-
-    def verdict(self, account: str) -> Verdict | None:
-        """See the protocol."""
-        value = cast(bytes | None, ask(lambda: self._redis.hget(self._key(f"verdict:{account}"), "json")))
-        return read_value(_verdict, value, f"the verdict on {account}") if value else None
-
-    def top(self, count: int) -> list[str]:
-        """See the protocol."""
-        key, none = self._key("ranking"), cast(list[bytes], [])
-        return [name.decode(errors="replace") for name in self._server.read(key, lambda: self._redis.zrevrange(key, 0, count - 1), none)]
-
     def context(self) -> bytes | None:
         """See the protocol."""
         return cast(bytes | None, ask(lambda: self._redis.hget(self._key("judge"), "context")))
@@ -130,11 +96,6 @@ class RedisStore:
     def standings_version(self) -> int:
         """See the protocol."""
         return int(cast(bytes | None, ask(lambda: self._redis.hget(self._key("judge"), "standings"))) or 0)
-
-    def standings(self) -> dict[str, Standing]:
-        """See the protocol."""
-        found = ask(lambda: list(self._redis.hscan_iter(self._key("standings"), count=1000)))
-        return {account.decode(errors="replace"): read_standing(value) for account, value in found}
 
     def spend(self, charges: list[Charge]) -> list[float]:
         """See the protocol."""
@@ -149,60 +110,13 @@ class RedisStore:
         told = [fields for _, fields in self._server.read(key, lambda: self._redis.xrevrange(key, count=most), none)]
         return [fields[b"finding"] for fields in told if b"finding" in fields and wanted in (None, fields.get(b"subject"))][:count]
 
-    def rulings(self) -> list[Ruling]:
-        """See the protocol. One that does not decode is set aside; one that was placed in the log, and is lost, is put back."""
-        given, placed = self._rulings("rulings"), self._rulings("placed")
-        for name in sorted(placed.keys() - given.keys()):
-            given[name] = placed[name]
-            value = cast(str, msgspec.json.encode(placed[name]))
-            ask(lambda name=name, value=value: self._redis.hsetnx(self._key("rulings"), name, value))  # type: ignore[misc]
-            self._server.faults.append(Fault("missing", "ruling", f"{self._key('rulings')} {name}"))
-        withdrawn = {name.decode(errors="replace") for name in self._withdrawn()}
-        for name in sorted(name for name, ruling in placed.items() if ruling.until is not None and name not in withdrawn):
-            ask(lambda name=name: self._redis.sadd(self._key("withdrawn"), name))  # type: ignore[misc]
-            self._server.faults.append(Fault("missing", "ruling", f"{self._key('withdrawn')} {name}"))
-        return merged(given, placed, withdrawn)
-
-    def _withdrawn(self) -> set[bytes]:
-        key = self._key("withdrawn")
-        return self._server.read(key, lambda: self._redis.smembers(key), set[bytes]())
-
-    def _rulings(self, name: str) -> dict[str, Ruling]:
-        key, found = self._key(name), dict[str, Ruling]()
-        for field, value in self._server.read(key, lambda: self._redis.hgetall(key), dict[bytes, bytes]()).items():
-            try:
-                found[field.decode()] = _ruling.decode(value)
-            except ValueError:
-                self._server.faults.append(self._server.set_field_aside(key, field, value))
-        return found
-
-    def keep(self, rulings: list[Ruling]) -> int:
-        """See the protocol."""
-        known = self._rulings("rulings").keys() | {name.decode(errors="replace") for name in self._withdrawn()}
-        lost = [ruling for ruling in rulings if ruling.id not in known]
-        for ruling in lost:
-            value = cast(str, msgspec.json.encode(msgspec.structs.replace(ruling, withdrawn=False)))
-            ask(lambda ruling=ruling, value=value: self._redis.hsetnx(self._key("placed"), ruling.id, value))  # type: ignore[misc]
-            if ruling.withdrawn:
-                ask(lambda ruling=ruling: self._redis.sadd(self._key("withdrawn"), ruling.id))  # type: ignore[misc]
-            ask(lambda ruling=ruling, value=value: self._redis.hsetnx(self._key("rulings"), ruling.id, value))  # type: ignore[misc]
-        return len(lost)
-
-    def rule(self, ruling: Ruling) -> None:
-        """See the protocol."""
-        key = self._key("rulings")
-        self._server.again([key], lambda: self._redis.hset(key, ruling.id, cast(str, msgspec.json.encode(ruling))))
-
-    def take_back(self, ruling: str) -> bool:
-        """See the protocol."""
-        withdrawn = self._key("withdrawn")
-        return ruling in self._rulings("rulings") and bool(self._server.again([withdrawn], lambda: self._redis.sadd(withdrawn, ruling)))
-
     def set_aside(self, what: str, which: str | bytes = b"") -> Fault:
         """See the protocol."""
         if what == "outbox":
             return self._server.set_element_aside(self._key("outbox"), cast(bytes, which))
-        key, name = (self._key("judge"), "context") if what == "context" else (self._key("accounts"), which)
+        key, name = self._key("judge"), "context"
+        if what == "account":
+            key, name = self._server.of_shard(shard_of(cast(str, which)), "accounts"), cast(str, which)
         return self._server.set_field_aside(key, name, ask(lambda: self._redis.hget(key, name)) or b"")
 
     def erase(self, account: str) -> erasing.Erased:
@@ -216,9 +130,21 @@ class RedisStore:
             left = erasing.ruling_without(ruling, account)
             if left is not ruling:
                 rulings.append(scripts.JudgedRuling(ruling.id, msgspec.json.encode(left) if left else b""))
-        names = ("judge", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdicts")
-        call = scripts.Erase(account, erasing.digest(account), f"{time.time():.3f}", self.ttl, findings, rulings)
-        return erasing.Erased(bool(self._write((*names, f"verdict:{account}"), call)), len(findings), len(rulings))
+        call = scripts.Erase(erasing.digest(account), f"{time.time():.3f}", self.ttl, findings, rulings)
+        self._write(("findings", "rulings", "withdrawn", "placed", "erased"), call)
+        held, stood = self._forget(account)
+        if stood:
+            self._judgings.raise_standings()
+        return erasing.Erased(held, len(findings), len(rulings))
+
+    def _forget(self, account: str) -> tuple[bool, bool]:
+        """Erase an account from its shard: (whether it was there, whether it stood anywhere)."""
+        server, shard = self._server, shard_of(account)
+        names = ("shard", "accounts", "ranking", "verdicts", "standings", f"verdict:{account}")
+        keys = [server.of_shard(shard, name) for name in names]
+        while (answer := server.again(keys, lambda: server.run(keys, scripts.Forget(account))))[0] == scripts.MISPLACED:
+            server.faults.append(Fault("unreadable", "accounts", server.set_aside(keys[0])))
+        return bool(answer[1]), bool(answer[2])
 
     def erased(self) -> dict[str, float]:
         """See the protocol."""

@@ -12,7 +12,8 @@ from typing import ClassVar
 import msgpack
 import msgspec
 
-OK, FENCED, SEALED, BEHIND, MISSING, MISPLACED, MOVED = b"OK", b"FENCED", b"SEALED", b"BEHIND", b"MISSING", b"MISPLACED", b"MOVED"
+OK, DONE, FENCED, SEALED, BEHIND = b"OK", b"DONE", b"FENCED", b"SEALED", b"BEHIND"
+MISSING, MISPLACED, MOVED = b"MISSING", b"MISPLACED", b"MOVED"
 
 
 def packed(call: msgspec.Struct) -> bytes:
@@ -25,7 +26,8 @@ class Call(msgspec.Struct):
     """One call of a script; ``keys`` names its declared keys in their order, an ellipsis repeats the names before it.
 
     A script answers OK and what it found, or wrote nothing and says why: FENCED (there is a new owner), BEHIND (what the caller last wrote
-    is not there), SEALED (the tick is closed), MISSING and a key (it holds less than was written), MISPLACED and a key (of another type).
+    is not there), SEALED (the tick is closed), MOVED (a shard has another keeper), MISSING and a key (it holds less than was written),
+    MISPLACED and a key (of another type).
     """
 
     script: ClassVar[str]
@@ -42,20 +44,26 @@ class Claim(Call):
     mark: str
 
 
+class CommitPart(msgspec.Struct):
+    """What one commit changes in one part of a tick's pane."""
+
+    part: int
+    fields: list[str | bytes]  # account, row, account, row, ...
+
+
 class CommitTick(msgspec.Struct):
     """What one commit changes in one tick."""
 
     tick: int
     ids: bytes  # appended: hashes of requests, eight bytes each
-    accounts: list[str]
-    rows: list[bytes]  # of ``accounts``
+    parts: list[CommitPart]
 
 
 class Commit(Call):
     """Write changed panes together with the progress that they include."""
 
     script = "commit"
-    keys = ("meta", "pane", "ids", "…", "gone", "…")
+    keys = ("meta", "ids", "pane", "…", "gone", "…")  # of each tick its ids and the parts of its pane; then the ids of ticks that are gone
 
     epoch: int
     expects: str  # the mark that this writer left
@@ -68,7 +76,7 @@ class Commit(Call):
 
 
 class Seal(Call):
-    """Close a partition's panes up to ``tick``. Answers which of them there are, each with its number of rows."""
+    """Close a partition's panes up to ``tick``. Answers what there is of them: tick, part, rows, tick, part, rows, ..."""
 
     script = "seal"
     keys = ("meta",)
@@ -81,9 +89,10 @@ class Drop(Call):
     """Delete panes that were judged."""
 
     script = "drop"
-    keys = ("meta", "pane", "…")
+    keys = ("meta", "pane", "…")  # all parts of each tick's pane
 
     ticks: list[int]
+    parts: int  # of a pane
 
 
 class Rewind(Call):
@@ -94,6 +103,39 @@ class Rewind(Call):
 
     mark: str
     ttl: int
+
+
+class Hold(Call):
+    """Keep a shard from now on. Answers the new epoch, and the mark that is there."""
+
+    script = "hold"
+    keys = ("shard",)
+
+    above: int  # no epoch up to this one is given: what a lost key no longer says
+    ttl: int
+
+
+class Move(Call):
+    """Note who keeps the shards that fall to partitions, or that somebody keeps none: no judging that began before can be closed."""
+
+    script = "move"
+    keys = ("judge", "owners")
+
+    owner: str
+    partitions: list[str]
+    leaves: bool  # keeps none
+    least: int  # that the number of moves is afterwards
+    ttl: int
+
+
+class Look(Call):
+    """See how a shard stands. Answers its ``LOOKED`` fields, then how much ``accounts`` and so on hold, -1 where of another type."""
+
+    script = "look"
+    keys = ("shard", "accounts", "ranking", "verdicts", "standings")
+
+
+LOOKED = ("epoch", "mark", "redo", "staged", "applied", "becomes", "accounts", "verdicts")
 
 
 class JudgedAccount(msgspec.Struct):
@@ -112,6 +154,31 @@ class JudgedVerdict(msgspec.Struct):
     fields: dict[str, str]
 
 
+class ShardChunk(msgspec.Struct):
+    """A part of what a judging changes in a shard that is written in one step: a field of the shard's ``redo``."""
+
+    of: int  # so many
+    base: str  # the mark that the shard had, to which this is what changes
+    accounts: list[JudgedAccount]
+    dropped: list[str]
+    verdicts: list[JudgedVerdict]
+
+
+class Apply(Call):
+    """Write one chunk of a shard. Answers OK, or DONE where all of them are written."""
+
+    script = "apply"
+    keys = ("shard", "redo", "accounts", "ranking", "verdicts", "standings", "verdict", "…")
+
+    epoch: int
+    expects: str  # the mark that the shard has before the first chunk, ...
+    becomes: str  # ... and after the last
+    redo: str  # name of the chunks
+    number: int
+    whole: bool  # the first drops what is there, whatever that is
+    ttl: int
+
+
 class JudgedFinding(msgspec.Struct):
     """Something to tell."""
 
@@ -126,13 +193,9 @@ class JudgedRuling(msgspec.Struct):
     ruling: bytes
 
 
-class Chunk(msgspec.Struct):
-    """A part of a judging that is written in one step: an element of ``redo``."""
+class JudgeChunk(msgspec.Struct):
+    """A part of a judging beside its shards that is written in one step: a field of the topic's ``redo``."""
 
-    whole: bool = False  # what there was is dropped first
-    accounts: list[JudgedAccount] = []
-    dropped: list[str] = []
-    verdicts: list[JudgedVerdict] = []
     findings: list[JudgedFinding] = []
     placed: list[JudgedRuling] = []
 
@@ -149,20 +212,32 @@ class Judged(Call):
     context: bytes
     closed: int
     read: str  # JSON: of each partition the offset up to which ``closed`` includes it
+    shards: str  # JSON: of each shard the mark of the newest judging that changed it
+    moves: int  # how often shards had moved when it began
     staged: int  # chunks
     ttl: int
 
 
-class Apply(Call):
+class Tell(Call):
     """Write one chunk of a judging that was closed."""
 
-    script = "apply"
-    keys = ("judge", "redo", "accounts", "ranking", "outbox", "standings", "findings", "placed", "verdicts", "verdict", "…")
+    script = "tell"
+    keys = ("judge", "redo", "outbox", "findings", "placed")
 
     epoch: int
+    mark: str  # of the judging
     number: int
     ttl: int
     kept: int  # findings that are kept to look back at
+
+
+class Announce(Call):
+    """Raise the number by which sidecars see that standings changed."""
+
+    script = "announce"
+    keys = ("judge",)
+
+    ttl: int
 
 
 class Sent(Call):
@@ -201,17 +276,25 @@ class ErasedFinding(msgspec.Struct):
 
 
 class Erase(Call):
-    """Erase an account. Answers 1 where there was one, 0 otherwise."""
+    """Erase an account from findings and rulings."""
 
     script = "erase"
-    keys = ("meta", "accounts", "ranking", "standings", "findings", "rulings", "withdrawn", "placed", "erased", "verdicts", "verdict")
+    keys = ("findings", "rulings", "withdrawn", "placed", "erased")
 
-    account: str
     digest: str
     at: str  # epoch seconds
     ttl: int
     findings: list[ErasedFinding]
     rulings: list[JudgedRuling]  # that named it; those that were on it without their text
+
+
+class Forget(Call):
+    """Erase an account from its shard. Answers whether it was there, and whether it stood anywhere: 1 or 0 each."""
+
+    script = "forget"
+    keys = ("shard", "accounts", "ranking", "verdicts", "standings", "verdict")
+
+    account: str
 
 
 class Trail(Call):
@@ -224,7 +307,9 @@ class Trail(Call):
     line: bytes
 
 
-CALLS: tuple[type[Call], ...] = (Claim, Commit, Seal, Drop, Rewind, Judged, Apply, Sent, Spend, Erase, Trail)
+CALLS: tuple[type[Call], ...] = (
+    Claim, Commit, Seal, Drop, Rewind, Hold, Move, Look, Apply, Judged, Tell, Announce, Sent, Spend, Erase, Forget, Trail,
+)  # fmt: skip
 
 
 def source(call: type[Call]) -> str:

@@ -1,109 +1,51 @@
-"""A Redis server as the store asks it: keys, scripts, and every way in which it may refuse.
-
-An error is told by its class, or by its code where the client has no class for it; whatever it is, nothing was written and the caller may
-try again. Only what no waiting mends is told apart: a key of another type, which is set aside.
-"""
+"""A Redis server as the store asks it: keys, scripts, many questions in one go, and what becomes of what cannot be read."""
 
 from __future__ import annotations
 
+import itertools
+import re
 import secrets
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import redis
 import redis.exceptions
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable, UsageError
-from siphonwatch.streams.common.secret import quoted, shown
+from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed
 from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Fault, Fence
+from siphonwatch.streams.stores.connection import MisplacedError, ask, good, misplaced, open_client, refused
 
 log = structlog.get_logger()
 
-LAYOUT = "4"  # of the keys
-TIMEOUT = 10.0  # seconds for one answer
+LAYOUT = "5"  # of the keys
+CHUNK = 1000  # accounts, verdicts or findings that are written, or rows that are read, in one step
+TOGETHER = 2 * CHUNK  # of them in one round trip, where they stand in many small keys
+MOST_BYTES = 4_000_000  # that are sent in one round trip
 T = TypeVar("T")
-KINDS = {"ids": "string", "secret": "string", "redo": "list", "outbox": "list", "trail": "list", "ranking": "zset", "findings": "stream",
-         "withdrawn": "set"}  # fmt: skip  # of keys, by the first part of their name: all others are hashes
-
-# what to do, by the class of an error ...
-ADVICE: tuple[tuple[type[Exception], str], ...] = (
-    (redis.AuthenticationError, "it wants another user or password: put them into --store"),
-    (redis.exceptions.NoPermissionError, "this user may not: give it the commands and keys that docs/redis-keys.md names"),
-    (redis.BusyLoadingError, "it is loading its data: wait"),
-    (redis.exceptions.ReadOnlyError, "it is a replica: point --store at the primary"),
-    (redis.OutOfMemoryError, "it is out of memory: raise its maxmemory, or lower ttl_days"),
-    (redis.exceptions.MasterDownError, "it is a replica that has lost its primary: point --store at the primary"),
-    (redis.exceptions.ClusterDownError, "its cluster is down: see CLUSTER INFO"),
-    (redis.exceptions.TryAgainError, "its slots are moving: wait"),
-    (redis.exceptions.ClusterError, "its slots are moving: wait, or see CLUSTER INFO"),
-    (redis.exceptions.RedisClusterException, "its cluster is not whole: see CLUSTER INFO"),
-    (redis.TimeoutError, f"no answer in {TIMEOUT:.0f} s: see whether it is overloaded or frozen"),
-    (redis.ConnectionError, "is it running, and is --store its address?"),
-)
-# ... and by its code, of those that the client has no class for
-CODES = {
-    "BUSY": "a script runs for too long: SCRIPT KILL ends it",
-    "MISCONF": "it cannot save its data: see its disk",
-    "NOREPLICAS": "too few replicas follow it: bring them back, or lower min-replicas-to-write",
-    "UNKILLABLE": "a script runs for too long and has written: wait",
-}
+KINDS = {"ids": "string", "secret": "string", "outbox": "list", "answers": "list", "trail": "list", "ranking": "zset",
+         "findings": "stream", "asks": "stream", "withdrawn": "set"}  # fmt: skip  # of keys, by the first part of their name; else hashes
+_SHARD = re.compile(r"\{[^{}]*:s(\d+)\}:")
 
 
-REFUSING = (redis.AuthenticationError, redis.BusyLoadingError)  # which the client counts among errors of the connection
+def portions(weights: Sequence[int], most: int) -> Iterator[range]:
+    """Places of things that weigh so much, in runs that weigh ``most`` together, or are one thing alone."""
+    start = weight = 0
+    for at, each in enumerate(weights):
+        if at > start and weight + each > most:
+            yield range(start, at)
+            start, weight = at, 0
+        weight += each
+    if weights:
+        yield range(start, len(weights))
 
 
-class MisplacedError(Unavailable):
-    """A key is of another type than what is asked of it."""
-
-
-def open_client(url: str) -> Any:
-    """A connection to ``url``; ``UsageError`` where it is no Redis URL."""
-    readable = quoted(url)
-    try:
-        if url.startswith("redis+cluster://"):
-            return redis.RedisCluster.from_url(readable.replace("redis+cluster://", "redis://", 1), socket_timeout=TIMEOUT)
-        return redis.Redis.from_url(
-            readable, socket_timeout=TIMEOUT, socket_connect_timeout=3.0, retry=Retry(NoBackoff(), 0), health_check_interval=30
-        )
-    except ValueError:  # its words may quote a part of the password
-        raise UsageError(
-            f"--store {shown(url)} is no Redis URL: write redis://:PASSWORD@HOST:PORT/0, what is odd in the password percent-encoded"
-        ) from None
-    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:  # a cluster is asked for its slots at once
-        raise refused(error) from error
-
-
-def refused(error: Exception) -> Unavailable:
-    """What the worker waits on, in words: what is wrong, and what to do."""
-    code = str(error).split(" ", 1)[0]
-    advice = CODES.get(code) or next((words for kind, words in ADVICE if isinstance(error, kind)), "see its log")
-    away = isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError) and not isinstance(error, REFUSING)
-    verb = "does not answer" if away else "refuses"
-    return Unavailable(f"Redis {verb} ({error}): {advice}")
-
-
-def ask(call: Callable[[], T]) -> T:
-    """Run ``call``; every way in which a server can be away or unwilling becomes ``Unavailable``."""
-    try:
-        return call()
-    except redis.ResponseError as error:
-        if "WRONGTYPE" in str(error):
-            raise MisplacedError(str(error)) from error
-        raise refused(error) from error
-    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError) as error:
-        raise refused(error) from error
-
-
-def piped(pipe: Any) -> list[Any]:
-    """What a pipeline answers; the first error as it came, as the client puts words before the code of those that it raises itself."""
-    answers: list[Any] = pipe.execute(raise_on_error=False)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    return answers
+def shard_in(key: str) -> int:
+    """Whose key it is."""
+    found = _SHARD.search(key)
+    if found is None:
+        raise ValueError(f"{key} is no key of a shard")
+    return int(found[1])
 
 
 class Server:
@@ -114,12 +56,16 @@ class Server:
         self.prefix, self.topic, self.ttl = prefix, topic, ttl
         self.base = f"{prefix}:{LAYOUT}"
         self._scripts = {call: self.client.register_script(scripts.source(call)) for call in scripts.CALLS}
-        self._who, self._writes = secrets.token_hex(6), 0
+        self._who, self._writes = secrets.token_hex(6), itertools.count(1)  # threads share it
         self.faults: list[Fault] = []  # that were found while something else was asked, and that nobody has counted yet
 
     def of_partition(self, partition: int, name: str) -> str:
         """A key of a partition."""
         return f"{self.base}:{{{self.topic}:{partition}}}:{name}"
+
+    def of_shard(self, shard: int, name: str) -> str:
+        """A key of a shard of the accounts."""
+        return f"{self.base}:{{{self.topic}:s{shard}}}:{name}"
 
     def of_topic(self, name: str) -> str:
         """A key of the judging."""
@@ -127,12 +73,39 @@ class Server:
 
     def mark(self) -> str:
         """A mark like no other."""
-        self._writes += 1
-        return f"{self._who}-{self._writes}"
+        return f"{self._who}-{next(self._writes)}"
 
     def run(self, keys: list[str], call: scripts.Call) -> Any:
         """Run a script and answer what it does, as it stands."""
         return ask(lambda: self._scripts[type(call)](keys=keys, args=[scripts.packed(call)]))
+
+    def run_all(self, calls: Sequence[tuple[list[str], scripts.Call]], weights: Sequence[int] | None = None) -> list[Any]:
+        """Run many scripts, each by itself, in few round trips; what each answers. What ``weights`` say bounds what one round trip does."""
+        packed = [scripts.packed(call) for _, call in calls]
+        sizes = [
+            max(len(each), MOST_BYTES * (weights[at] if weights else 1) // TOGETHER)  # whichever bound is nearer
+            for at, each in enumerate(packed)
+        ]
+        answers: list[Any] = []
+        for some in portions(sizes, MOST_BYTES):
+            answers += self._run_some([(keys, type(call)) for keys, call in calls[some.start : some.stop]], packed[some.start : some.stop])
+        return answers
+
+    def _run_some(self, calls: Sequence[tuple[list[str], type[scripts.Call]]], packed: Sequence[bytes]) -> list[Any]:
+        def run(which: Sequence[int]) -> list[Any]:
+            pipe = self.client.pipeline(transaction=False)
+            for at in which:
+                keys, call = calls[at]
+                pipe.execute_command("EVALSHA", self._scripts[call].sha, len(keys), *keys, packed[at])
+            return cast(list[Any], pipe.execute(raise_on_error=False))
+
+        answers = ask(lambda: run(range(len(calls))))
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, redis.exceptions.NoScriptError)]
+        for call in {calls[at][1] for at in unknown}:
+            ask(lambda call=call: self.client.script_load(self._scripts[call].script))  # type: ignore[misc]
+        for at, answer in zip(unknown, ask(lambda: run(unknown)) if unknown else [], strict=True):
+            answers[at] = answer
+        return ask(lambda: good(answers))
 
     def claim(self, key: str, what: str, faults: list[Fault]) -> tuple[Fence, Fence]:
         """Own a partition or the judging: (the new owner's fence, what was there). A key that cannot be read is set aside first."""
@@ -152,6 +125,8 @@ class Server:
             raise Fenced(f"{whose} has a new owner")
         if answer == scripts.SEALED:
             raise Sealed(f"{whose} was sealed meanwhile")
+        if answer == scripts.MOVED:
+            raise Moved("a shard has another keeper by now")
         if answer == scripts.BEHIND:
             raise Behind(
                 f"Redis has lost what was last written of {whose}: it fell back to an earlier moment",
@@ -166,8 +141,8 @@ class Server:
     def what(self, key: str) -> str:
         """What a key holds, in one of few words."""
         name = key.split("}:", 1)[-1].removeprefix("aside:").split(":")[0]
-        return {"meta": "position", "judge": "context", "redo": "accounts", "rulings": "ruling", "placed": "ruling",
-                "withdrawn": "ruling"}.get(name, name)  # fmt: skip
+        return {"meta": "position", "judge": "context", "shard": "accounts", "redo": "accounts" if _SHARD.search(key) else "findings",
+                "rulings": "ruling", "placed": "ruling", "withdrawn": "ruling", "answers": "asks"}.get(name, name)  # fmt: skip
 
     def set_aside(self, key: str) -> str:
         """Move a key that cannot be read out of the way, for somebody to look at; where it is then."""
@@ -211,6 +186,46 @@ class Server:
             to = self.set_aside(key)
             (self.faults if faults is None else faults).append(Fault("unreadable", self.what(key), to))
             return otherwise
+
+    def read_all(
+        self, keys: Sequence[str], command: Callable[[Any, str], object], otherwise: T,
+        faults: list[Fault] | None = None, weights: Sequence[int] | None = None,
+    ) -> list[T]:  # fmt: skip
+        """Read many keys in few round trips, as :meth:`read` does one."""
+        found: list[T] = []
+        for some in portions([1] * len(keys) if weights is None else weights, TOGETHER):
+
+            def ask_some(some: range = some) -> list[Any]:
+                pipe = self.client.pipeline(transaction=False)
+                for at in some:
+                    command(pipe, keys[at])
+                return cast(list[Any], pipe.execute(raise_on_error=False))
+
+            for at, answer in zip(some, ask(ask_some), strict=True):
+                if misplaced(answer):
+                    to = self.set_aside(keys[at])
+                    (self.faults if faults is None else faults).append(Fault("unreadable", self.what(keys[at]), to))
+                elif isinstance(answer, Exception):
+                    raise refused(answer)
+                found.append(otherwise if isinstance(answer, Exception) else answer)
+        return found
+
+    def hashes(
+        self, keys: Sequence[str], faults: list[Fault] | None = None, lengths: Sequence[int] | None = None
+    ) -> list[dict[bytes, bytes]]:
+        """What many hashes hold: small ones together, large ones bit by bit; where it is known how much that is, ``lengths`` say so."""
+        known = self.read_all(keys, lambda pipe, key: pipe.hlen(key), 0, faults) if lengths is None else lengths
+        found: list[dict[bytes, bytes]] = [{} for _ in keys]
+        small = [at for at, length in enumerate(known) if 0 < length <= TOGETHER]
+        answers = self.read_all(
+            [keys[at] for at in small], lambda pipe, key: pipe.hgetall(key), dict[bytes, bytes](), faults, [known[at] for at in small]
+        )
+        for at, answer in zip(small, answers, strict=True):
+            found[at] = answer
+        for at, length in enumerate(known):
+            if length > TOGETHER:
+                found[at] = self.read(keys[at], lambda at=at: dict(self.client.hscan_iter(keys[at], count=CHUNK)), {}, faults)  # type: ignore[misc]
+        return found
 
     def again(self, keys: list[str], call: Callable[[], T]) -> T:
         """Write; where one of ``keys`` is of another type than its name says it is set aside, and it is written anew."""

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.streams.common.errors import Unavailable, UsageError
 from siphonwatch.streams.common.secret import shown
 from siphonwatch.streams.contracts import StoreContract
 from siphonwatch.streams.contracts.samples import ids, rows, verdict
 from siphonwatch.streams.stores import Store, StoreOptions, open_store
-from siphonwatch.streams.stores.base import Judging, Position
+from siphonwatch.streams.stores.base import PARTS, Position
 from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.whole import by_shard, write
 
 from tests.services.process import free_port
 from tests.services.redis import ClusterNode, RedisServer
@@ -43,15 +45,23 @@ class TestRedisStore(StoreContract):
         store = RedisStore(redis_server.url, "t", prefix)
         store.commit(3, store.claim(3).fence, POSITION, {4: (["a"], rows(1))}, {4: ids(1)})
         store.seal(3, 2, "", -1)
-        store.judged(store.lead().fence, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [("a", b"f")]))
+        write(store, b"m", [("a", b"x", 1.0)], {"a": verdict("a")}, [("a", b"f")])
+        store.hold("somebody", [3], [shard_of("a")])
+        changes = by_shard([("a", b"y", 1.0)], [], {}, 0.0)
+        store.stage("never closed", changes)
+        store.post(b"ask")
+        store.answer("1", b"answer")
         client: Any = redis_server.client()
-        keys = sorted(client.scan_iter(f"{prefix}:*"))
-        assert len(keys) >= 9
-        assert all(client.ttl(key) > 0 for key in keys)
-        partition = [key for key in keys if b"pane" in key or b"ids" in key or b"meta" in key]
-        assert len(partition) == 3
-        assert all(b":{t:3}:" in key for key in partition)
-        assert client.hget(f"{prefix}:4:{{t}}:verdict:a", "level") == b"block"
+        keys = {key.decode().removeprefix(f"{prefix}:5:") for key in client.scan_iter(f"{prefix}:*")}
+        assert all(client.ttl(f"{prefix}:5:{key}") > 0 for key in keys)
+        shard = shard_of("a")
+        assert {key for key in keys if not key.endswith(":shard")} == {
+            "{t:3}:meta", f"{{t:3}}:pane:4:{shard % PARTS}", "{t:3}:ids:4", "{t}:judge", "{t}:owners", "{t}:outbox", "{t}:findings",
+            "{t}:asks", "{t}:answers:1",
+            *(f"{{t:s{shard}}}:{name}" for name in ("accounts", "ranking", "verdicts", "standings", "verdict:a", "redo:never closed")),
+        }  # fmt: skip
+        assert {key for key in keys if key.endswith(":shard")} == {f"{{t:s{shard}}}:shard" for shard in range(SHARDS)}
+        assert client.hget(f"{prefix}:5:{{t:s{shard}}}:verdict:a", "level") == b"block"
 
 
 @pytest.fixture(scope="module")

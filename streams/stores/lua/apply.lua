@@ -1,33 +1,45 @@
--- Write one chunk of a judging that was closed. Each is written once, whoever asks and however often.
+-- Write one chunk of what a judging that was closed changes in a shard. Each is written once, whoever asks and however often.
 local given = cmsgpack.unpack(ARGV[1])
-local judge, redo, accounts, ranking, outbox, standings, findings, placed, verdicts =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local kinds = { 'hash', 'list', 'hash', 'zset', 'list', 'hash', 'stream', 'hash', 'hash' }
+local shard, redo, accounts, ranking, verdicts, standings = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
-local no = forbidden(
-  judge, 'HMGET', 'HGET', 'LINDEX', 'HLEN', 'HSET', 'HDEL', 'DEL', 'UNLINK', 'EXPIRE', 'ZADD', 'ZREM', 'RPUSH', 'XADD'
-)
+local no = forbidden(shard, 'HMGET', 'HGET', 'HLEN', 'ZCARD', 'HSET', 'HDEL', 'DEL', 'UNLINK', 'EXPIRE', 'ZADD', 'ZREM')
 if no then return no end
-for number, key in ipairs(KEYS) do
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= (kinds[number] or 'hash') then return { 'MISPLACED', key } end
+for _, key in ipairs(KEYS) do
+  if not is(key, key == ranking and 'zset' or 'hash') then return { 'MISPLACED', key } end
 end
-local stored = redis.call('HMGET', judge, 'epoch', 'staged', 'applied', 'accounts', 'verdicts')
-local epoch, applied = tonumber(stored[1] or '0') or 0, tonumber(stored[3] or '0')
+local stored = redis.call('HMGET', shard, 'epoch', 'mark', 'redo', 'staged', 'applied', 'accounts', 'verdicts', 'finished')
+local epoch, mark, staged = tonumber(stored[1] or '0') or 0, stored[2] or '', stored[4]
 if epoch > given.epoch then return { 'FENCED' } end
-if epoch < given.epoch or not stored[2] then return { 'BEHIND' } end
-if applied > given.number then return { 'OK' } end
-local packed = redis.call('LINDEX', redo, given.number)
+if staged and stored[3] == given.redo then
+  local applied = tonumber(stored[5] or '0') or 0
+  if applied > given.number then return { 'OK' } end
+  if applied < given.number then return { 'BEHIND' } end
+elseif not staged and (stored[8] == given.redo or (mark == given.becomes and not given.whole)) then
+  return { 'DONE' }
+elseif given.number > 0 or not given.whole and (staged or epoch < given.epoch or mark ~= given.expects) then
+  return { 'BEHIND' } -- of another judging's than it was left, or on its way to another
+end
+
+local packed = redis.call('HGET', redo, given.number)
 if not packed then return { 'MISSING', redo } end
-local chunk = cmsgpack.unpack(packed)
-if not chunk.whole then
-  if redis.call('HLEN', accounts) ~= tonumber(stored[4] or '0') then return { 'MISSING', accounts } end
-  for _, key in ipairs({ verdicts, standings }) do
-    if redis.call('HLEN', key) ~= tonumber(stored[5] or '0') then return { 'MISSING', key } end
+local good, chunk = pcall(cmsgpack.unpack, packed)
+if not good or type(chunk) ~= 'table' or not (chunk.of and chunk.accounts and chunk.dropped and chunk.verdicts) then
+  return { 'MISSING', redo }
+end
+if given.number == 0 and not given.whole and chunk.base ~= mark then return { 'BEHIND' } end
+if redis.call('HLEN', redo) ~= chunk.of or #KEYS ~= 6 + #chunk.verdicts then return { 'MISSING', redo } end
+if given.whole and given.number == 0 then
+  redis.call('UNLINK', accounts, ranking, verdicts, standings)
+  redis.call('HSET', shard, 'epoch', string.format('%d', given.epoch))
+else
+  local known = { [accounts] = stored[6], [ranking] = stored[6], [verdicts] = stored[7], [standings] = stored[7] }
+  for number = 3, 6 do
+    local key = KEYS[number]
+    local there = redis.call(key == ranking and 'ZCARD' or 'HLEN', key)
+    if there ~= tonumber(known[key] or '0') then return { 'MISSING', key } end
   end
 end
 
-if chunk.whole then redis.call('UNLINK', accounts, ranking, standings, verdicts) end
 for _, judged in ipairs(chunk.accounts) do
   redis.call('HSET', accounts, judged.account, judged.value)
   redis.call('ZADD', ranking, string.format('%.17g', judged.evidence), judged.account)
@@ -37,7 +49,7 @@ for _, account in ipairs(chunk.dropped) do
   redis.call('ZREM', ranking, account)
 end
 for number, verdict in ipairs(chunk.verdicts) do
-  local key = KEYS[9 + number]
+  local key = KEYS[6 + number]
   redis.call('DEL', key)
   if next(verdict.fields) then
     for field, value in pairs(verdict.fields) do redis.call('HSET', key, field, value) end
@@ -49,18 +61,15 @@ for number, verdict in ipairs(chunk.verdicts) do
     redis.call('HDEL', standings, verdict.account)
   end
 end
-if #chunk.verdicts > 0 or chunk.whole then -- tells sidecars that there is something to read
-  redis.call('HSET', judge, 'standings', string.format('%d', (tonumber(redis.call('HGET', judge, 'standings') or '0') or 0) + 1))
-end
-for _, told in ipairs(chunk.findings) do
-  redis.call('RPUSH', outbox, told.finding)
-  redis.call('XADD', findings, 'MAXLEN', '~', given.kept, '*', 'subject', told.subject, 'finding', told.finding)
-end
-for _, ruled in ipairs(chunk.placed) do redis.call('HSET', placed, ruled.id, ruled.ruling) end -- these outlive everything else
-redis.call('HSET', judge, 'accounts', redis.call('HLEN', accounts), 'verdicts', redis.call('HLEN', verdicts), 'applied', given.number + 1)
-if given.number + 1 == tonumber(stored[2]) then
-  redis.call('HDEL', judge, 'staged', 'applied', 'redo')
+redis.call('HSET', shard, 'accounts', redis.call('HLEN', accounts), 'verdicts', redis.call('HLEN', verdicts))
+if given.number + 1 == chunk.of then
+  redis.call('HSET', shard, 'mark', given.becomes, 'finished', given.redo)
+  redis.call('HDEL', shard, 'redo', 'staged', 'applied', 'becomes')
   redis.call('UNLINK', redo)
+else
+  redis.call('HSET', shard, 'redo', given.redo, 'staged', chunk.of, 'applied', given.number + 1, 'becomes', given.becomes)
+  redis.call('EXPIRE', redo, given.ttl)
 end
-for _, key in ipairs({ judge, accounts, ranking, outbox, standings, findings, verdicts }) do redis.call('EXPIRE', key, given.ttl) end
+for number = 3, 6 do redis.call('EXPIRE', KEYS[number], given.ttl) end
+redis.call('EXPIRE', shard, given.ttl)
 return { 'OK' }

@@ -9,26 +9,40 @@ local epoch = tonumber(stored[1] or '0') or 0
 if epoch > given.epoch then return { 'FENCED' } end
 if epoch < given.epoch or stored[2] ~= given.expects then return { 'BEHIND' } end
 local sealed = tonumber(stored[3] or '-1') or -1
-for number, changed in ipairs(given.ticks) do
-  local pane, ids, tick = KEYS[2 * number], KEYS[2 * number + 1], string.format('%d', changed.tick)
+local at = 2 -- of the keys: the tick's ids, then the parts of its pane that change
+for _, changed in ipairs(given.ticks) do
+  local ids, tick = KEYS[at], string.format('%d', changed.tick)
   if changed.tick <= sealed then return { 'SEALED' } end
-  if not is(pane, 'hash') then return { 'MISPLACED', pane } end
+  local names = { 'ids:' .. tick }
+  for number, part in ipairs(changed.parts) do names[number + 1] = 'rows:' .. tick .. ':' .. string.format('%d', part.part) end
+  local counts = redis.call('HMGET', meta, unpack(names))
   if not is(ids, 'string') then return { 'MISPLACED', ids } end
-  local counts = redis.call('HMGET', meta, 'rows:' .. tick, 'ids:' .. tick)
-  if redis.call('HLEN', pane) ~= tonumber(counts[1] or '0') then return { 'MISSING', pane } end
-  if redis.call('STRLEN', ids) ~= tonumber(counts[2] or '0') then return { 'MISSING', ids } end
+  if redis.call('STRLEN', ids) ~= tonumber(counts[1] or '0') then return { 'MISSING', ids } end
+  for number = 1, #changed.parts do
+    local pane = KEYS[at + number]
+    if not is(pane, 'hash') then return { 'MISPLACED', pane } end
+    if redis.call('HLEN', pane) ~= tonumber(counts[number + 1] or '0') then return { 'MISSING', pane } end
+  end
+  at = at + 1 + #changed.parts
 end
 
-for number, changed in ipairs(given.ticks) do
-  local pane, ids, tick = KEYS[2 * number], KEYS[2 * number + 1], string.format('%d', changed.tick)
-  for row, account in ipairs(changed.accounts) do redis.call('HSET', pane, account, changed.rows[row]) end
-  local length = redis.call('APPEND', ids, changed.ids)
-  redis.call('HSET', meta, 'rows:' .. tick, redis.call('HLEN', pane), 'ids:' .. tick, length)
-  redis.call('EXPIRE', pane, given.ttl)
+at = 2
+for _, changed in ipairs(given.ticks) do
+  local ids, tick = KEYS[at], string.format('%d', changed.tick)
+  local counts = { 'ids:' .. tick, redis.call('APPEND', ids, changed.ids) }
   redis.call('EXPIRE', ids, given.ttl)
+  for number, part in ipairs(changed.parts) do
+    local pane, fields = KEYS[at + number], part.fields
+    for from = 1, #fields, 1000 do redis.call('HSET', pane, unpack(fields, from, math.min(from + 999, #fields))) end
+    counts[2 * number + 1] = 'rows:' .. tick .. ':' .. string.format('%d', part.part)
+    counts[2 * number + 2] = redis.call('HLEN', pane)
+    redis.call('EXPIRE', pane, given.ttl)
+  end
+  redis.call('HSET', meta, unpack(counts))
+  at = at + 1 + #changed.parts
 end
 for number, tick in ipairs(given.gone) do -- no second delivery of these can come any more
-  redis.call('UNLINK', KEYS[1 + 2 * #given.ticks + number])
+  redis.call('UNLINK', KEYS[at - 1 + number])
   redis.call('HDEL', meta, 'ids:' .. string.format('%d', tick))
 end
 redis.call('HSET', meta, 'position', given.position, 'watermark', string.format('%d', given.watermark), 'mark', given.mark)

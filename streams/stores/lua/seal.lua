@@ -1,4 +1,4 @@
--- Close a partition's panes up to a tick: no commit may touch them any more. Answers which of them there are, each with its number of rows.
+-- Close a partition's panes up to a tick: no commit may touch them any more. Answers what there is of them: tick, part, rows, and so on.
 local given, meta = cmsgpack.unpack(ARGV[1]), KEYS[1]
 local no = forbidden(meta, 'HMGET', 'HGETALL', 'HSET')
 if no then return no end
@@ -11,9 +11,10 @@ if given.tick > (tonumber(stored[2] or '-1') or -1) then
 end
 local due, all = { 'OK' }, redis.call('HGETALL', meta)
 for at = 1, #all, 2 do
-  local tick = string.match(all[at], '^rows:(%-?%d+)$')
+  local tick, part = string.match(all[at], '^rows:(%-?%d+):(%d+)$')
   if tick and tonumber(tick) <= given.tick then
     due[#due + 1] = tick
+    due[#due + 1] = part
     due[#due + 1] = all[at + 1]
   end
 end

@@ -1,0 +1,98 @@
+"""Accounts, verdicts and standings in Redis as sidecars, the desk and the commands read them: of all shards, in few round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import msgspec
+import structlog
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
+from siphonwatch.detector.verdicts.account import Verdict
+from siphonwatch.streams.stores.base import Standing, read_standing
+from siphonwatch.streams.stores.connection import ask, piped
+from siphonwatch.streams.stores.server import Server
+
+log = structlog.get_logger()
+T = TypeVar("T")
+Ranked = list[tuple[bytes, float]]
+_verdict = msgspec.json.Decoder(Verdict)
+
+
+def read_value(decoder: msgspec.json.Decoder[T], value: bytes, what: str) -> T | None:
+    """What a value holds; nothing, and a line in the log, where it does not decode."""
+    try:
+        return decoder.decode(value)
+    except ValueError:
+        log.warning("a stored value does not decode", what=what)
+        return None
+
+
+class Reading:
+    """What the store does for who only reads."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def _key(self, account: str, name: str) -> str:
+        return self._server.of_shard(shard_of(account), name)
+
+    def _all(self, name: str) -> list[str]:
+        return [self._server.of_shard(shard, name) for shard in range(SHARDS)]
+
+    def account(self, account: str) -> bytes | None:
+        """See the protocol."""
+        return cast(bytes | None, ask(lambda: self._server.client.hget(self._key(account, "accounts"), account)))
+
+    def accounts(self, names: Sequence[str]) -> list[bytes | None]:
+        """See the protocol."""
+        by_shard: dict[int, list[str]] = {}
+        for name in names:
+            by_shard.setdefault(shard_of(name), []).append(name)
+
+        def ask_all() -> list[Any]:
+            pipe = self._server.client.pipeline(transaction=False)
+            for shard, some in by_shard.items():
+                pipe.hmget(self._server.of_shard(shard, "accounts"), some)
+            return piped(pipe)
+
+        answers = ask(ask_all) if names else []
+        found: dict[str, bytes | None] = {}
+        for some, values in zip(by_shard.values(), answers, strict=True):
+            found.update(zip(some, values, strict=True))
+        return [found[name] for name in names]
+
+    def verdict(self, account: str) -> Verdict | None:
+        """See the protocol."""
+        value = cast(bytes | None, ask(lambda: self._server.client.hget(self._key(account, f"verdict:{account}"), "json")))
+        return read_value(_verdict, value, f"the verdict on {account}") if value else None
+
+    def top(self, count: int) -> list[str]:
+        """See the protocol. Redis orders those of equal evidence by their names backwards, so the last of a shard are asked for anew."""
+        if count < 1:
+            return []
+        ranked = self._ranked(self._all("ranking"), count)
+        cut = {key: some[-1][1] for key, some in ranked.items() if len(some) == count}
+        keys, weights = list(cut), [count] * len(cut)
+        turn = iter(cut.values())
+
+        def of_last(pipe: Any, key: str) -> None:
+            last = next(turn)
+            pipe.zrangebyscore(key, last, last, start=0, num=count)
+
+        found = [(-score, name) for key, some in ranked.items() for name, score in some if score != cut.get(key)]
+        for score, names in zip(cut.values(), self._server.read_all(keys, of_last, list[bytes](), weights=weights), strict=True):
+            found += [(-score, name) for name in names]
+        return [name.decode(errors="replace") for _, name in sorted(found)[:count]]
+
+    def _ranked(self, keys: list[str], count: int) -> dict[str, Ranked]:
+        """The strongest ``count`` of each shard."""
+        answers = self._server.read_all(
+            keys, lambda pipe, key: pipe.zrevrange(key, 0, count - 1, withscores=True), Ranked(), weights=[count] * len(keys)
+        )
+        return dict(zip(keys, answers, strict=True))
+
+    def standings(self) -> dict[str, Standing]:
+        """See the protocol."""
+        found = self._server.hashes(self._all("standings"))
+        return {account.decode(errors="replace"): read_standing(value) for some in found for account, value in some.items()}
