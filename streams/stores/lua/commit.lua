@@ -9,6 +9,7 @@ local epoch = tonumber(stored[1] or '0') or 0
 if epoch > given.epoch then return { 'FENCED' } end
 if epoch < given.epoch or stored[2] ~= given.expects then return { 'BEHIND' } end
 local sealed = tonumber(stored[3] or '-1') or -1
+local rows = {} -- of each key of a part, how many there are
 local at = 2 -- of the keys: the tick's ids, then the parts of its pane that change
 for _, changed in ipairs(given.ticks) do
   local ids, tick = KEYS[at], string.format('%d', changed.tick)
@@ -20,8 +21,9 @@ for _, changed in ipairs(given.ticks) do
   if redis.call('STRLEN', ids) ~= tonumber(counts[1] or '0') then return { 'MISSING', ids } end
   for number = 1, #changed.parts do
     local pane = KEYS[at + number]
-    if not is(pane, 'hash') then return { 'MISPLACED', pane } end
-    if redis.call('HLEN', pane) ~= tonumber(counts[number + 1] or '0') then return { 'MISSING', pane } end
+    rows[pane] = redis.pcall('HLEN', pane)
+    if type(rows[pane]) == 'table' then return is(pane, 'hash') and rows[pane] or { 'MISPLACED', pane } end
+    if rows[pane] ~= tonumber(counts[number + 1] or '0') then return { 'MISSING', pane } end
   end
   at = at + 1 + #changed.parts
 end
@@ -33,9 +35,11 @@ for _, changed in ipairs(given.ticks) do
   redis.call('EXPIRE', ids, given.ttl)
   for number, part in ipairs(changed.parts) do
     local pane, fields = KEYS[at + number], part.fields
-    for from = 1, #fields, 1000 do redis.call('HSET', pane, unpack(fields, from, math.min(from + 999, #fields))) end
+    for from = 1, #fields, 1000 do
+      rows[pane] = rows[pane] + redis.call('HSET', pane, unpack(fields, from, math.min(from + 999, #fields)))
+    end
     counts[2 * number + 1] = 'rows:' .. tick .. ':' .. string.format('%d', part.part)
-    counts[2 * number + 2] = redis.call('HLEN', pane)
+    counts[2 * number + 2] = rows[pane]
     redis.call('EXPIRE', pane, given.ttl)
   end
   redis.call('HSET', meta, unpack(counts))
