@@ -89,3 +89,40 @@ class ClusterNode:
                 return False
 
         wait_until(ready, 20, "the cluster to own its slots")
+
+
+class Cluster:
+    """Some nodes that know each other, each with its share of the slots."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        bounds = [16384 * number // size for number in range(size + 1)]
+        self.nodes = []
+        for number in range(size):
+            (folder / str(number)).mkdir()
+            self.nodes.append(ClusterNode(folder / str(number), slots=False))
+        self._starts = bounds[:-1]
+        for client, start, end in zip(self.clients(), bounds, bounds[1:], strict=False):
+            client.execute_command("CLUSTER ADDSLOTSRANGE", start, end - 1)
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", self._starts.index(start) + 1)
+        for node in self.nodes[1:]:
+            self.clients()[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, node.bus)
+        self.url = f"redis+cluster://127.0.0.1:{self.nodes[0].port}"
+
+        def whole() -> bool:
+            known = [client.cluster("info") for client in self.clients()]
+            return all(each["cluster_state"] == "ok" and each["cluster_known_nodes"] == str(size) for each in known)
+
+        wait_until(whole, 20, "the nodes to know each other")
+
+    def clients(self) -> list[redis.Redis]:
+        """A connection to each node."""
+        return [redis.Redis(port=node.port) for node in self.nodes]
+
+    def owner(self, tag: str) -> int:
+        """On which node keys with this hash tag are."""
+        slot = int(self.clients()[0].execute_command("CLUSTER KEYSLOT", f"{{{tag}}}"))
+        return sum(start <= slot for start in self._starts) - 1
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.program.stop()
