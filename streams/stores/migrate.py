@@ -20,13 +20,17 @@ from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch import older
 from siphonwatch.detector.sketch.row import to_bytes
+from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Position
+from siphonwatch.streams.stores.partitions import by_part
 from siphonwatch.streams.stores.redis import OLDER, RedisStore
 from siphonwatch.streams.stores.server import LAYOUT
+from siphonwatch.streams.stores.whole import write
 
+_verdict = msgspec.json.Decoder(Verdict)
 _EVIDENCE, _SIGNS = ("evidence", "own", "current"), 3
 OLDER_RECORD = np.dtype(
     [(name, "<f8") for name in _EVIDENCE]
@@ -77,10 +81,10 @@ def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
 
     ``UsageError`` where there is none, or where this layout is in use already.
     """
-    client, fresh = store.client, f"{store.prefix}:{LAYOUT}:{{{store.topic}}}:"
-    if client.exists(f"{fresh}judge"):
-        raise UsageError(f"the store holds layout {LAYOUT} of {store.topic} already: there is nothing to migrate")
+    client = store.client
     place = _Place(client, store.topic, f"{store.prefix}:{OLDER[0]}:", f"{store.prefix}:{LAYOUT}:")
+    if client.hexists(place.new("judge"), "context"):
+        raise UsageError(f"the store holds layout {LAYOUT} of {store.topic} already: there is nothing to migrate")
     judge = {name.decode(): value for name, value in client.hgetall(place.old("judge")).items()}
     if "memory" not in judge:
         raise UsageError(
@@ -91,25 +95,14 @@ def migrate(store: RedisStore, prior: Prior, settings: Settings) -> Migrated:
     for key in sorted(client.scan_iter(match=f"{place.base}{{{store.topic}:*}}:meta")):
         done.partitions += 1
         done.panes += _partition(place, key.decode().removesuffix("meta"))
-    context = _accounts(place, store, prior, settings, judge["memory"], done)
-    for name in ("outbox", "standings", "findings"):
+    for name in ("outbox", "findings"):
         _copy(client, place.old(name), place.new(name))
-    for key in client.scan_iter(match=place.old("verdict:*")):
-        to = place.fresh + key.decode().removeprefix(place.base)
-        _copy(client, key.decode(), to)
-        client.hset(place.new("verdicts"), to.removeprefix(place.new("verdict:")), client.hget(to, "json"))
-    for name in ("accounts", "ranking", "outbox", "standings", "findings", "verdicts"):
-        client.expire(place.new(name), store.ttl)
+    done.rulings = _rulings(place, store)
+    engine = _accounts(place, prior, settings, judge["memory"])
+    done.accounts = len(engine.accounts)
     # last: with it the layout is in use, so that what was cut short is begun again
-    closed = snapshot.unpack_context(context, settings).closed
-    client.hset(
-        place.new("judge"),
-        mapping={
-            "epoch": int(judge["epoch"]), "mark": "migrated", "context": context, "closed": closed, "read": "[]",
-            "accounts": client.hlen(place.new("accounts")), "verdicts": client.hlen(place.new("verdicts")),
-        },
-    )  # fmt: skip
-    client.expire(place.new("judge"), store.ttl)
+    packed = snapshot.pack_accounts(engine.accounts, list(engine.accounts.ids))
+    write(store, snapshot.pack_context(engine), packed, _verdicts(place), height=engine.context.height, closed=engine.context.closed)
     return done
 
 
@@ -129,27 +122,33 @@ class _Place:
         return f"{self.fresh}{{{self.topic}}}:{name}"
 
 
-def _accounts(place: _Place, store: RedisStore, prior: Prior, settings: Settings, memory: bytes, done: Migrated) -> bytes:
-    """Copy accounts and rulings; the context as it is now."""
-    client = place.client
+def _accounts(place: _Place, prior: Prior, settings: Settings, memory: bytes) -> Engine:
+    """An engine with the accounts as they are now."""
     engine = Engine(prior, settings, _context(msgspec.msgpack.decode(memory), settings))
-    values = client.hgetall(place.old("accounts"))
+    values = place.client.hgetall(place.old("accounts"))
     names, stored = [name.decode() for name in values], list(values.values())
     if names:
         engine.accounts.put(
             names, older.rows([value[: older.BYTES] for value in stored]), records([value[older.BYTES :] for value in stored])
         )
-    done.accounts = len(names)
-    for start in range(0, len(names), 1000):
-        packed = snapshot.pack_accounts(engine, names[start : start + 1000])
-        client.hset(place.new("accounts"), mapping={account: value for account, value, _ in packed})
-        client.zadd(place.new("ranking"), {account: evidence for account, _, evidence in packed})
-    for value in client.hgetall(place.old("decisions")).values():
-        known = msgspec.json.decode(value, type=_Decision)
-        days = None if known.allow_until is None else max(known.allow_until - known.at, 0.0) / DAY
-        store.rule(Ruling(known.id, known.subject, known.harvest, known.analyst, known.at, known.note, days))
-        done.rulings += 1
-    return snapshot.pack_context(engine)
+    return engine
+
+
+def _verdicts(place: _Place) -> dict[str, Verdict | None]:
+    """What gateways read of each account that is not clear."""
+    found: dict[str, Verdict | None] = {}
+    for key in place.client.scan_iter(match=place.old("verdict:*")):
+        found[key.decode().removeprefix(place.old("verdict:"))] = _verdict.decode(place.client.hget(key, "json"))
+    return found
+
+
+def _rulings(place: _Place, store: RedisStore) -> int:
+    """Copy rulings; how many those were."""
+    known = [msgspec.json.decode(value, type=_Decision) for value in place.client.hgetall(place.old("decisions")).values()]
+    for one in known:
+        days = None if one.allow_until is None else max(one.allow_until - one.at, 0.0) / DAY
+        store.rule(Ruling(one.id, one.subject, one.harvest, one.analyst, one.at, one.note, days))
+    return len(known)
 
 
 def _partition(place: _Place, old: str) -> int:
@@ -160,10 +159,12 @@ def _partition(place: _Place, old: str) -> int:
     for tick in ticks:
         pane = client.hgetall(f"{old}pane:{tick}")
         if pane:
-            rows = to_bytes(older.rows(list(pane.values())))
-            client.hset(f"{to}pane:{tick}", mapping=dict(zip(pane, rows, strict=True)))
-            client.expire(f"{to}pane:{tick}", max(client.ttl(f"{old}pane:{tick}"), 60))
-            meta[f"rows:{tick}"] = len(pane)
+            rows, life = to_bytes(older.rows(list(pane.values()))), max(client.ttl(f"{old}pane:{tick}"), 60)
+            for each in by_part([account.decode() for account in pane], rows):
+                part = f"{to}pane:{tick}:{each.part}"
+                client.hset(part, mapping=dict(zip(each.fields[::2], each.fields[1::2], strict=True)))
+                client.expire(part, life)
+                meta[f"rows:{tick}:{each.part}"] = len(each.fields) // 2
     position = msgspec.json.decode(meta["position"], type=Position) if "position" in meta else None
     if position is not None:
         meta["watermark"] = position.watermark

@@ -170,9 +170,8 @@ def shorten(client: Any, key: str) -> None:
 
 def spoil(client: Any, key: str) -> None:
     """Make a value of it one that does not decode."""
-    client.hset(
-        key, {"shard": "accounts", "verdict": "json"}.get(key.split("}:")[1].split(":", maxsplit=1)[0], client.hkeys(key)[0]), b"\xff{"
-    )
+    name = key.split("}:")[1].split(":", maxsplit=1)[0]
+    client.hset(key, {"shard": "accounts", "verdict": "json"}.get(name, client.hkeys(key)[0]), b"\xff{")
 
 
 # key -> whether it means that the accounts are lost

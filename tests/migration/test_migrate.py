@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from siphonwatch.detector.judging.accounts import SHARDS
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.sketch import older
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.common import prior
-from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.errors import Unavailable, UsageError
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.migrate import migrate
 from siphonwatch.streams.stores.redis import RedisStore
@@ -62,10 +63,14 @@ def test_a_worker_says_what_to_do_and_migrating_takes_everything_over(store: Red
     assert claim.position is not None
     ((_, accounts, rows),) = claim.panes
     assert len(accounts) == len(rows) == 8
-    lead = store.lead()
-    engine = snapshot.restore(prior.load(), DEFAULT, lead.context, lead.accounts, lead.values, lead.verdicts)
+    kept = store.load(store.hold("tests", [0], range(SHARDS)))
+    assert (kept.faults, kept.lost, kept.derived) == ([], set(), set())
+    engine = snapshot.restore(prior.load(), DEFAULT, kept.context, kept.accounts, kept.values, kept.verdicts)
     assert len(engine.accounts) == 60
     assert len(engine.verdicts) == 13 == len(store.standings())
+    assert store.verdict(next(iter(engine.verdicts))) is not None
+    assert len(store.lead().outbox) == len(KEPT.get("siphonwatch:2:{requests}:outbox", (0, []))[1])
+    assert len(store.findings(1000)) == len(KEPT["siphonwatch:2:{requests}:findings"][1]) > 0
     assert engine.context.closed > 0
     known, records = engine.accounts.known()
     assert View(known).count("requests").sum() == records["requests"].sum() > 1000
@@ -91,3 +96,16 @@ def test_a_wider_map_is_folded_exactly() -> None:
     for bits in range(0, wide.shape[-1], narrow.shape[-1]):
         assert ((wide[..., bits : bits + narrow.shape[-1]] == 0) | (narrow == 1)).all()
     assert (narrow.sum(axis=-1) <= wide.sum(axis=-1)).all()
+
+
+def test_migrating_that_is_cut_short_is_begun_again(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> None:
+        raise Unavailable("it is cut short here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "judged", cut)
+        with pytest.raises(Unavailable):
+            migrate(store, prior.load(), DEFAULT)
+    assert migrate(store, prior.load(), DEFAULT).accounts == 60
+    kept = store.load(store.hold("tests", [0], range(SHARDS)))
+    assert (len(kept.accounts), kept.faults) == (60, [])
