@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 import redis
+from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.contracts.samples import ids, rows, verdict
-from siphonwatch.streams.stores.base import Charge, Judging, Position
+from siphonwatch.streams.contracts.store import closing
+from siphonwatch.streams.stores.base import Charge, Judging, Position, ShardJudging
 from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.whole import by_shard, write
 
 from tests.integration.harness import Pipeline, keyed, replayed, same, traffic
 from tests.integration.test_outages import everything, page
@@ -40,10 +43,16 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]
 def calls(store: RedisStore) -> tuple[dict[str, Callable[[], object]], dict[str, Callable[[], object]]]:
     """(all that writes, all that reads) of what worker, judge, sidecar and desk ask of a store."""
     position = Position(7, Clock(1000), 3, 4)
-    claim, lead = store.claim(0), store.lead()
+    write(store, b"m", [("a", b"x", 1.0)], {"a": verdict("a")}, [("a", b"f")])
+    claim = store.claim(0)
+    shards = [shard_of("a"), shard_of("b")]
+    fences, staged = store.hold("somebody", [0], shards), by_shard([("b", b"x", 1.0)], [], {"b": verdict("b")}, 0.0)
+    store.load(fences)
+    store.stage("2", staged)
+    fence, judging = closing(store, "2", staged)
+    store.judged(fence, judging)
     store.commit(0, claim.fence, position, {4: (["a"], rows(1))}, {4: ids(1)})
     store.rule(Ruling("1", "a", True, "someone", 10.0))
-    store.judged(lead.fence, Judging(b"m", [("a", b"x", 1.0)], [], {"a": verdict("a")}, [("a", b"f")]))
     writes: dict[str, Callable[[], object]] = {
         "claim": lambda: store.claim(1),
         "commit": lambda: store.commit(0, claim.fence, position, {4: (["b"], rows(1))}, {4: ids(2)}, [1]),
@@ -51,8 +60,16 @@ def calls(store: RedisStore) -> tuple[dict[str, Callable[[], object]], dict[str,
         "drop": lambda: store.drop(0, [2]),
         "rewind": lambda: store.rewind(2),
         "lead": store.lead,
-        "judged": lambda: store.judged(lead.fence, Judging(b"n", [("b", b"x", 1.0)], [], {"b": verdict("b")}, [("b", b"g")])),
-        "sent": lambda: store.sent(lead.fence, 1),
+        "judged": lambda: store.judged(fence, Judging("n", b"n", [("b", b"g")], moves=store.owners().moves)),
+        "announce": lambda: store.announce(fence),
+        "hold": lambda: store.hold("another", [3], [7]),
+        "resign": lambda: store.resign("another"),
+        "stage": lambda: store.stage("n", staged),
+        "apply": lambda: store.apply("2", fences, staged),
+        "rewrite": lambda: store.rewrite(fences, {shards[0]: ShardJudging([("a", b"x", 1.0)], [], {"a": verdict("a")})}),
+        "post": lambda: store.post(b"ask"),
+        "answer": lambda: store.answer("1", b"answer"),
+        "sent": lambda: store.sent(fence, 1),
         "spend": lambda: store.spend([Charge("a", "m", 1.0, 1)]),
         "rule": lambda: store.rule(Ruling("2", "a", True, "someone", 10.0)),
         "take_back": lambda: store.take_back("1"),
@@ -63,14 +80,16 @@ def calls(store: RedisStore) -> tuple[dict[str, Callable[[], object]], dict[str,
         "set_aside": lambda: store.set_aside("context"),
     }
     reads: dict[str, Callable[[], object]] = {
-        "positions": lambda: store.positions(2), "check": lambda: store.check(lead.fence), "account": lambda: store.account("a"),
+        "positions": lambda: store.positions(2), "check": lambda: store.check(fence), "account": lambda: store.account("a"),
         "accounts": lambda: store.accounts(["a"]), "verdict": lambda: store.verdict("a"), "top": lambda: store.top(1), "ping": store.ping,
         "context": store.context, "standings_version": store.standings_version, "standings": store.standings, "trail": store.trail,
+        "check_shards": lambda: store.check_shards(fences), "owners": store.owners, "posted": lambda: store.posted("0-0", 0.01),
         "findings": lambda: store.findings(1), "rulings": store.rulings, "erased": store.erased, "used_bytes": store.used_bytes,
     }  # fmt: skip
     return writes, reads
 
 
+SILENT = {"drop", "rewind", "rule", "check", "ping", "announce", "resign", "stage", "rewrite", "post", "answer"}  # that answer nothing
 FREEING = {"drop", "rewind", "sent", "erase"}  # which need no memory, so that a server that has none takes them
 
 
@@ -103,7 +122,7 @@ def test_whatever_is_asked_it_waits_says_what_to_do_and_writes_nothing(own_redis
             assert code in READING or advice in str(raised.value), name
     assert held(own_redis.client()) == before
     for name, call in (reads | {name: call for name, call in writes.items() if name not in ("seal", "sent", "judged", "commit")}).items():
-        assert call() is not None or name in ("drop", "rewind", "rule", "check", "ping"), name
+        assert call() is not None or name in SILENT, name
 
 
 def test_a_worker_goes_on_by_itself_after_each(broker: Broker, own_redis: RedisServer, tmp_path: Path) -> None:
@@ -145,7 +164,7 @@ def test_a_cluster_that_is_down_or_moving(cluster: list[ClusterNode]) -> None:
     first, second = (redis.Redis(port=node.port) for node in cluster)
     store = RedisStore(f"redis+cluster://127.0.0.1:{cluster[0].port}", "t", "p")
     fence, position = store.claim(0).fence, Position(7, Clock(1000), 3, 4)
-    slot = first.execute_command("CLUSTER KEYSLOT", "p:4:{t:0}:meta")
+    slot = first.execute_command("CLUSTER KEYSLOT", "p:5:{t:0}:meta")
 
     first.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", second.execute_command("CLUSTER MYID").decode())
     with pytest.raises(Unavailable, match="slots are moving"):
@@ -166,3 +185,38 @@ def test_a_cluster_that_is_down_or_moving(cluster: list[ClusterNode]) -> None:
 
     wait_until(again, 20, "the cluster to take it")
     assert len(store.claim(0).ids[4]) == 2
+
+
+def test_a_shard_whose_slots_are_down_or_moving(cluster: list[ClusterNode]) -> None:
+    first, second = (redis.Redis(port=node.port) for node in cluster)
+    store = RedisStore(f"redis+cluster://127.0.0.1:{cluster[0].port}", "t", "p")
+    names = [f"account {number}" for number in range(100)]
+    write(store, b"c", [(name, b"v", 1.0) for name in names])
+    fences = store.hold("somebody", [0], range(SHARDS))
+    store.load(fences)
+    changes = by_shard([(name, b"w", 1.0) for name in names], [], {name: verdict(name) for name in names}, 0.0)
+    store.stage("2", changes)
+    store.judged(*closing(store, "2", changes))
+    moving = shard_of(names[0])
+    slot = first.execute_command("CLUSTER KEYSLOT", f"p:5:{{t:s{moving}}}:shard")
+
+    first.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", second.execute_command("CLUSTER MYID").decode())
+    with pytest.raises(Unavailable, match="slots are moving"):
+        store.apply("2", fences, changes)
+    first.execute_command("CLUSTER SETSLOT", slot, "STABLE")
+    first.execute_command("CLUSTER DELSLOTS", slot)
+    for call in (lambda: store.apply("2", fences, changes), lambda: store.load(fences), store.standings, lambda: store.stage("3", changes)):
+        with pytest.raises(Unavailable, match="CLUSTER INFO"):
+            call()
+    first.execute_command("CLUSTER ADDSLOTS", slot)
+
+    def again() -> bool:
+        with contextlib.suppress(Unavailable):
+            assert store.apply("2", fences, changes) == [], "what is applied in part is applied to the end"
+            return True
+        return False
+
+    wait_until(again, 20, "the cluster to take it")
+    kept = store.load(store.hold("another", [0], range(SHARDS)))
+    assert (sorted(kept.accounts), set(kept.values), kept.faults) == (sorted(names), {b"w"}, [])
+    assert sorted(store.standings()) == sorted(names)
