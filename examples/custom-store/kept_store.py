@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from siphonwatch.streams.stores.base import StoreOptions
 from siphonwatch.streams.stores.memory import MemoryStore
 
-OF_THIS_PROCESS = ("_lock", "_path", "_buckets")  # buckets are of this machine's clock
+OF_THIS_PROCESS = ("_lock", "_heard", "_path", "_buckets", "_said", "_answers")  # buckets are of this machine's clock
 
 
 class KeptStore(MemoryStore):
@@ -42,7 +42,10 @@ def _keeping(name: str) -> Callable[..., Any]:
     return kept
 
 
-STEPS = "claim commit seal drop rewind lead judged sent rule take_back keep set_aside erase add_to_trail"
+STEPS = (
+    "claim commit seal panes drop rewind hold resign load stage apply rewrite lead judged announce sent "
+    "rule take_back keep set_aside erase add_to_trail secret"
+)
 for _name in STEPS.split():
     setattr(KeptStore, _name, _keeping(_name))
 

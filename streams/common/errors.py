@@ -50,7 +50,7 @@ FAULTS = (
 )
 FAULTY = (
     "partition", "position", "pane", "ids", "judging", "context", "accounts", "account", "verdicts", "verdict", "standings", "ranking",
-    "outbox", "findings", "ruling", "erased", "trail", "buckets", "secret", "records",
+    "outbox", "findings", "owners", "asks", "ruling", "erased", "trail", "buckets", "secret", "records",
 )  # fmt: skip
 
 

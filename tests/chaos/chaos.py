@@ -76,11 +76,11 @@ def run(minutes: float, seed: int, folder: Path) -> Ran:
 
 def shown(store: RedisStore) -> dict[str, object]:
     """What others than the workers read of a store."""
-    client, base = store.client, f"{store.prefix}:{LAYOUT}:{{{store.topic}}}:"
-    verdicts = sorted(client.scan_iter(f"{base}verdict:*", count=1000))
+    client, base = store.client, f"{store.prefix}:{LAYOUT}:"
+    rankings, verdicts = (sorted(client.scan_iter(f"{base}{{{store.topic}:s*}}:{name}", count=1000)) for name in ("ranking", "verdict:*"))
     return {
         "standings": store.standings(),
-        "ranking": client.zrange(f"{base}ranking", 0, -1, withscores=True),
+        "ranking": {key.removeprefix(base.encode()): client.zrange(key, 0, -1, withscores=True) for key in rankings},
         "verdicts": {key.removeprefix(base.encode()): client.hgetall(key) for key in verdicts},
     }
 

@@ -18,6 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.common.hashkey import HashKey
+from siphonwatch.streams.stores.server import LAYOUT
 
 from tests.integration.harness import Pipeline
 from tests.services.kafka import Broker
@@ -63,7 +64,7 @@ class Scene:
         if self.broker.external or self.redis.external:
             raise SystemExit("chaos needs services of its own: unset SIPHONWATCH_TEST_KAFKA and SIPHONWATCH_TEST_REDIS")
         self.live = self.pipeline(self.folder)
-        self.prefix = f"{self.live.prefix}:4:"
+        self.prefix = f"{self.live.prefix}:{LAYOUT}:"
         self.living: list[Living] = []
         self.ended: list[Living] = []
         self.written = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from siphonwatch.streams.stores.server import LAYOUT
+
 from tests.integration.harness import Pipeline
 
 
@@ -17,7 +19,7 @@ class Harm:
 
     def __post_init__(self) -> None:
         self.client: Any = self.live.redis.client()
-        self.base = f"{self.live.prefix}:4:"
+        self.base = f"{self.live.prefix}:{LAYOUT}:"
 
     def all_keys(self) -> list[bytes]:
         """All keys there are."""
