@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
@@ -16,6 +17,7 @@ from siphonwatch.streams.stores.server import Server
 log = structlog.get_logger()
 T = TypeVar("T")
 Ranked = list[tuple[bytes, float]]
+FEW = 8  # of a shard's strongest that are asked for at first
 _verdict = msgspec.json.Decoder(Verdict)
 
 
@@ -68,21 +70,25 @@ class Reading:
         return read_value(_verdict, value, f"the verdict on {account}") if value else None
 
     def top(self, count: int) -> list[str]:
-        """See the protocol. Redis orders those of equal evidence by their names backwards, so the last of a shard are asked for anew."""
+        """See the protocol: a few of each shard, and more of those whose few may not be all that belong here."""
         if count < 1:
             return []
-        ranked = self._ranked(self._all("ranking"), count)
-        cut = {key: some[-1][1] for key, some in ranked.items() if len(some) == count}
-        keys, weights = list(cut), [count] * len(cut)
-        turn = iter(cut.values())
-
-        def of_last(pipe: Any, key: str) -> None:
-            last = next(turn)
-            pipe.zrangebyscore(key, last, last, start=0, num=count)
-
-        found = [(-score, name) for key, some in ranked.items() for name, score in some if score != cut.get(key)]
-        for score, names in zip(cut.values(), self._server.read_all(keys, of_last, list[bytes](), weights=weights), strict=True):
-            found += [(-score, name) for name in names]
+        due, most, least = self._all("ranking"), min(count, FEW + FEW * count // SHARDS), -math.inf
+        ranked: dict[str, Ranked] = {}
+        while due:
+            ranked |= self._ranked(due, most)
+            scores = sorted((score for some in ranked.values() for _, score in some), reverse=True)
+            least = scores[count - 1] if len(scores) >= count else -math.inf
+            due = [key for key in due if len(ranked[key]) == most and ranked[key][-1][1] >= least]
+            if most == count:
+                break
+            most = min(FEW * most, count)
+        # Redis orders those of equal evidence by their names backwards: what is left of them is asked for anew
+        found = [(-score, name) for key, some in ranked.items() for name, score in some if key not in due or score > least]
+        for names in self._server.read_all(
+            due, lambda pipe, key: pipe.zrangebyscore(key, least, least, start=0, num=count), list[bytes](), weights=[count] * len(due)
+        ):
+            found += [(-least, name) for name in names]
         return [name.decode(errors="replace") for _, name in sorted(found)[:count]]
 
     def _ranked(self, keys: list[str], count: int) -> dict[str, Ranked]:

@@ -1,4 +1,4 @@
-"""What judge and keepers say to each other through a real Redis: waiting costs nobody else anything, and rubbish in the way is set aside."""
+"""What judge and keepers say to each other through a real Redis: who waits holds nobody up, and rubbish in the way is set aside."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
+from siphonwatch.detector.sketch.clock import Clock
 from siphonwatch.streams.common.errors import Unavailable
-from siphonwatch.streams.contracts.samples import verdict
+from siphonwatch.streams.contracts.samples import ids, rows, verdict
 from siphonwatch.streams.contracts.store import closing, everything
-from siphonwatch.streams.stores import scripts, staging
-from siphonwatch.streams.stores.base import Fence, Kept, ShardJudging, Store
+from siphonwatch.streams.stores import scripts, server, staging
+from siphonwatch.streams.stores.base import Fence, Kept, Position, ShardJudging, Store
+from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.stores.redis import RedisStore
 from siphonwatch.streams.stores.whole import by_shard, write
 
@@ -220,6 +223,38 @@ def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisSe
     assert [(shard, fault.kind) for shard, fault in store.check_shards(fences)][:1] == [(MINE[0], "fell_back")]
     kept, _ = shown(opened(), MINE)
     assert kept.lost == {MINE[0]}, "what was staged is gone with its being applied"
+
+
+def test_what_is_large_is_read_bit_by_bit(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "TOGETHER", 20)
+    monkeypatch.setattr(server, "CHUNK", 10)
+    store, few = opened(), NAMES[:5]
+    names = few + [name for name in NAMES + [f"another {number}" for number in range(40_000)] if shard_of(name) == shard_of(NAMES[0])]
+    names = sorted(set(names))
+    assert sum(shard_of(name) == shard_of(NAMES[0]) for name in names) > 100
+    write(store, b"c", [(name, name.encode() * 20, 1.0) for name in names], {name: verdict(name) for name in names})
+    kept, _ = shown(opened(), range(SHARDS))
+    assert held(kept) == ({name: name.encode() * 20 for name in names}, set(names))
+    assert (kept.faults, set(store.standings())) == ([], set(names))
+    fence = store.claim(0).fence
+    store.commit(0, fence, Position(7, Clock(1000), 5, 6), {tick: (names, rows(len(names))) for tick in (4, 6)}, {4: ids(1), 6: ids(2)})
+    counts, _ = store.seal(0, 4, fence.mark, -1)
+    (pane,) = store.panes([(0, 4, counts[4])])
+    ((tick, accounts, found),) = store.claim(0).panes
+    expected = {name: number + 1 for number, name in enumerate(names)}
+    assert dict(zip(pane.accounts, pane.filled["generation"].tolist(), strict=True)) == expected
+    assert (tick, dict(zip(accounts, found["generation"].tolist(), strict=True))) == (6, expected)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 50, 10**9])
+def test_the_strongest_of_all_shards_are_those_of_one(opened: Opened, levels: int) -> None:
+    """By their names where they are equally strong, which Redis orders the other way round."""
+    rng, store, one = random.Random(levels), opened(), MemoryStore()
+    accounts = [(f"{'é' if number % 9 else ''}{number}", b"v", rng.randrange(levels) - 2.0) for number in range(3000)]
+    for each in (store, one):
+        write(each, b"c", accounts)
+    for count in (0, 1, 2, 7, 8, 9, 33, 257, 1000, 4000):
+        assert store.top(count) == one.top(count), count
 
 
 @pytest.fixture(scope="module")

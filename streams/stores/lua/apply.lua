@@ -40,19 +40,25 @@ else
   end
 end
 
-for _, judged in ipairs(chunk.accounts) do
-  redis.call('HSET', accounts, judged.account, judged.value)
-  redis.call('ZADD', ranking, string.format('%.17g', judged.evidence), judged.account)
+local values, scores = {}, {}
+for number, judged in ipairs(chunk.accounts) do
+  values[2 * number - 1], values[2 * number] = judged.account, judged.value
+  scores[2 * number - 1], scores[2 * number] = string.format('%.17g', judged.evidence), judged.account
 end
-for _, account in ipairs(chunk.dropped) do
-  redis.call('HDEL', accounts, account)
-  redis.call('ZREM', ranking, account)
-end
+many('HSET', accounts, values)
+many('ZADD', ranking, scores)
+many('HDEL', accounts, chunk.dropped)
+many('ZREM', ranking, chunk.dropped)
 for number, verdict in ipairs(chunk.verdicts) do
   local key = KEYS[6 + number]
   redis.call('DEL', key)
   if next(verdict.fields) then
-    for field, value in pairs(verdict.fields) do redis.call('HSET', key, field, value) end
+    local fields = {}
+    for field, value in pairs(verdict.fields) do
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
+    end
+    redis.call('HSET', key, unpack(fields))
     redis.call('EXPIRE', key, given.ttl)
     redis.call('HSET', verdicts, verdict.account, verdict.fields.json)
     redis.call('HSET', standings, verdict.account, verdict.standing)

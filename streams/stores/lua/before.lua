@@ -15,3 +15,10 @@ local function forbidden(key, ...)
     end
   end
 end
+
+-- Run a command on a key with as many arguments as Lua can hand over at once, again and again; the sum of what it answers.
+local function many(command, key, arguments)
+  local sum = 0
+  for from = 1, #arguments, 1000 do sum = sum + redis.call(command, key, unpack(arguments, from, math.min(from + 999, #arguments))) end
+  return sum
+end

@@ -34,12 +34,9 @@ for _, changed in ipairs(given.ticks) do
   local counts = { 'ids:' .. tick, redis.call('APPEND', ids, changed.ids) }
   redis.call('EXPIRE', ids, given.ttl)
   for number, part in ipairs(changed.parts) do
-    local pane, fields = KEYS[at + number], part.fields
-    for from = 1, #fields, 1000 do
-      rows[pane] = rows[pane] + redis.call('HSET', pane, unpack(fields, from, math.min(from + 999, #fields)))
-    end
+    local pane = KEYS[at + number]
     counts[2 * number + 1] = 'rows:' .. tick .. ':' .. string.format('%d', part.part)
-    counts[2 * number + 2] = rows[pane]
+    counts[2 * number + 2] = rows[pane] + many('HSET', pane, part.fields)
     redis.call('EXPIRE', pane, given.ttl)
   end
   redis.call('HSET', meta, unpack(counts))
