@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -56,11 +58,14 @@ class Faulty:
 
     def __init__(self, store: MemoryStore, chance: random.Random, often: float) -> None:
         self._store, self._chance, self.often = store, chance, often
+        self.moves: Callable[[], None] = lambda: None  # moves a shard, just before a judging would be closed
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
         def call(*values: Any, **more: Any) -> Any:
+            if name == "judged" and self._chance.random() < 3 * self.often:
+                self.moves()
             fails = self._chance.random() < self.often and name not in ("posted", "answers")
             if fails and self._chance.random() < 0.5:
                 raise Unavailable(f"{name} was not asked")
@@ -81,6 +86,7 @@ class Fleet:
         self.listeners: list[Listener] = []
         self.keepers = [self._keeper() for _ in range(PARTITIONS)]
         self.fences = [self.real.claim(partition).fence for partition in range(PARTITIONS)]
+        self.store.moves = self.move
         self.judge: Judge | None = None
         self.zombies: list[Judge] = []
 
@@ -102,6 +108,13 @@ class Fleet:
         if partition == 0 and self.judge is not None:
             self.zombies.append(self.judge)
             self.judge = None
+
+    def move(self) -> None:
+        """Another worker takes over at once, whatever is going on."""
+        partition = 1 + len(self.listeners) % (PARTITIONS - 1)
+        self.keepers[partition] = self._keeper()
+        with contextlib.suppress(Unavailable):
+            self.keepers[partition].assign({partition}, PARTITIONS)
 
     def step(self) -> int:
         """One round of every worker's loop."""
