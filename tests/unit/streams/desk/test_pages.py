@@ -18,7 +18,7 @@ from siphonwatch.streams.desk.case import sign
 from siphonwatch.streams.desk.views.strongest import Strongest, load
 from siphonwatch.streams.desk.web.guard import A_SECOND, BURST, TRIES, Pace
 from siphonwatch.streams.desk.web.serve import address, assemble
-from siphonwatch.streams.stores.base import Judging
+from siphonwatch.streams.stores.whole import write
 
 from tests.services import desks
 from tests.services.desks import Visitor
@@ -219,7 +219,7 @@ def test_hostile_names_are_words_and_nothing_else(tmp_path: Path) -> None:
     value = next(value for name, value, _ in values if name == victim)
     verdict = msgspec.structs.replace(verdicts[victim], account_id=bad)
     book = room.book
-    book.judged(book.lead().fence, Judging(book.context(), [(bad, value, 99.0)], [], {bad: verdict}, [(bad, encode(verdict))], 0.0))
+    write(book, book.context() or b"", [(bad, value, 99.0)], {bad: verdict}, [(bad, encode(verdict))])
     room.forget()
     ada = Visitor(app)
     for path in ("/", "/what-if", f"/account?id={quote(bad)}"):

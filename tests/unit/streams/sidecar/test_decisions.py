@@ -13,8 +13,9 @@ from siphonwatch.streams.sidecar.buckets import MODELS, Buckets
 from siphonwatch.streams.sidecar.decisions import ACTIONS, WHYS, Decider, Policy, adaptive
 from siphonwatch.streams.sidecar.gcra import conform
 from siphonwatch.streams.sidecar.knowledge import Knowledge
-from siphonwatch.streams.stores.base import Charge, Judging
+from siphonwatch.streams.stores.base import Charge
 from siphonwatch.streams.stores.memory import MemoryStore
+from siphonwatch.streams.stores.whole import write
 
 from tests.gateways.conftest import verdict
 
@@ -36,7 +37,7 @@ def decider(clock: Clock, **policy: object) -> Decider:
     levels = {"odd": ("watch", 0.2), "slow": ("throttle", 1.0), "worse": ("throttle", 3.0), "bad": ("block", 4.0)}
     verdicts = {name(account): verdict(name(account), level, evidence) for account, (level, evidence) in levels.items()}
     context = msgspec.msgpack.encode({"models": {model_mark(model): 1 for model in ("large", "other", *MANY)}})
-    store.judged(store.lead().fence, Judging(context, [], [], verdicts, [], 1.0))
+    write(store, context, [], verdicts, height=1.0)
     knowledge = Knowledge(store, 1.0, clock)
     knowledge.attempt()
     assert not knowledge.wrong
@@ -209,7 +210,7 @@ def test_a_level_may_be_degraded_and_a_refusal_carries_a_number_that_finds_it() 
 
     store = MemoryStore()
     levels = {"odd": verdict("odd", "watch", 0.2), "slow": verdict("slow", "throttle", 1.0), "bad": verdict("bad", "block", 4.0)}
-    store.judged(store.lead().fence, Judging(b"", [], [], levels, [], 1.0))
+    write(store, b"", [], levels, height=1.0)
     for setting, wanted in (("none", set()), ("throttle", {"slow"}), ("watch", {"odd", "slow"})):
         knowledge = Knowledge(store, 1.0)
         knowledge.refresh()
