@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 from siphonwatch.streams.common.deadletters import DeadLetter
@@ -24,22 +25,25 @@ class Sink(Protocol):
 
 
 class Sinks:
-    """Several sinks as one."""
+    """Several sinks as one. A worker's threads, of which one judges and one reads, take turns: no sink has to look out for that."""
 
     def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
+        self._sinks, self._turn = sinks, threading.Lock()
 
     def verdicts(self, findings: list[bytes]) -> None:
         """See the protocol."""
-        for sink in self._sinks:
-            sink.verdicts(findings)
+        with self._turn:
+            for sink in self._sinks:
+                sink.verdicts(findings)
 
     def dead(self, letters: list[DeadLetter]) -> None:
         """See the protocol."""
-        for sink in self._sinks:
-            sink.dead(letters)
+        with self._turn:
+            for sink in self._sinks:
+                sink.dead(letters)
 
     def close(self) -> None:
         """See the protocol."""
-        for sink in self._sinks:
-            sink.close()
+        with self._turn:
+            for sink in self._sinks:
+                sink.close()

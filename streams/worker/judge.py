@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -68,7 +69,9 @@ class Judge:
     def __init__(
         self, store: Store, sinks: Sinks, metrics: Metrics, prior: Prior, settings: Settings, keeper: Keeper,
         now: Callable[[], float] = time.time, shadow: Prior | None = None, reaches: Callable[[], bool] = lambda: True,
+        stopping: threading.Event | None = None,
     ) -> None:  # fmt: skip
+        self._stopping = stopping or threading.Event()
         self._store, self._sinks, self._metrics, self._now = store, sinks, metrics, now
         self._prior, self._settings, self._keeper, self._shadow_prior, self._reaches = prior, settings, keeper, shadow, reaches
         self._token, self._steps = secrets.token_hex(6), 0
@@ -97,7 +100,7 @@ class Judge:
     def _take(self, lead: Lead, context: Context) -> None:
         """Judge with an engine that begins in ``context``."""
         self._fence, self._judged, self._table = lead.fence, lead.judged, lead.shards
-        self._keepers = Keepers(self._store, self._keeper, self._next())
+        self._keepers = Keepers(self._store, self._keeper, self._next(), self._stopping)
         self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
         self._shadow: Engine | None = None
         if self._shadow_prior is not None:
@@ -190,7 +193,7 @@ class Judge:
             return False
         begun = self._keepers.begin(self._judged)
         accounts = sum(each.accounts for each in begun)
-        judged = accounts > 0 or any(max(each.sealed, each.dropped) >= 0 for each in progress)
+        judged = accounts > 0 or any(each.dropped >= 0 for each in progress)
         if not self._judged and judged and not self._context_lost:
             recovery.report(self._metrics, [Fault("missing", "context", "judge")])
             self._context_lost = True

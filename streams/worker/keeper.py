@@ -106,6 +106,9 @@ class Keeper:
         with self._lock:
             if wanted == self._assigned:
                 return
+            if not partitions:  # they may come back at once: what was kept is looked at then
+                self._assigned, self.name = wanted, ""
+                return
             try:
                 self._assign(*wanted)
             except Moved as moved:
@@ -117,6 +120,9 @@ class Keeper:
         if self.place is None:
             self.place, _ = self._store.posted(None, 0.0)
         shards = {shard for partition in partitions for shard in shards_of(partition, count)}
+        stays = {shard: fence for shard, fence in self._fences.items() if shard in shards}
+        if self._clean and self._store.check_shards(stays):
+            self._clean = False
         gone, new = self._fences.keys() - shards, shards - self._fences.keys()
         self._assigned, self.name = (frozenset(), 0), ""  # until all of this has worked, nothing is kept
         for shard in gone:
@@ -165,7 +171,9 @@ class Keeper:
 
     def check(self) -> None:
         """See whether the store is as this keeper left it; what is not is written again from memory."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            return  # a judge asks just now
+        try:
             partitions, _ = self._assigned
             if not partitions or not self._clean or self._staged:
                 return
@@ -181,6 +189,8 @@ class Keeper:
             owners = self._store.owners().of
             if any(owners.get(partition) != self.name for partition in partitions):
                 self._store.hold(self.name, sorted(partitions), [])
+        finally:
+            self._lock.release()
 
     def _let_go(self) -> None:
         self._assigned, self.name, self._fences = (frozenset(), 0), "", {}

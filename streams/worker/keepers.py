@@ -6,6 +6,7 @@ them keeps others by then, or does not answer, the step is over.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,14 +23,14 @@ T = TypeVar("T")
 
 LOOKS = 1.0  # seconds to wait for an answer before looking whether those who were asked are still the same
 AGAIN = 5.0  # seconds without an answer before the question is put again, as it may have been lost
-PATIENCE = 120.0  # seconds to wait for an answer at all: a worker must go back to its broker
+PATIENCE = 120.0  # seconds to wait for an answer at all
 
 
 class Keepers:
     """Who keeps the accounts, as one judge asks them."""
 
-    def __init__(self, store: Store, keeper: Keeper, leader: str) -> None:
-        self._store, self._keeper, self._leader = store, keeper, leader
+    def __init__(self, store: Store, keeper: Keeper, leader: str, stopping: threading.Event) -> None:
+        self._store, self._keeper, self._leader, self._stopping = store, keeper, leader, stopping
         self._asks = 0
         self._of: list[str] = []
         self.moves = 0
@@ -119,6 +120,8 @@ class Keepers:
     def _answers(self, id: str, ends: float) -> list[wire.Answer]:
         """The next answers that come."""
         said = self._store.answers(id, LOOKS)
+        if self._stopping.is_set():
+            raise Moved("this worker judges no more")
         if not said:
             owners = set(self._store.owners().of.values())
             if not owners >= set(self._of):

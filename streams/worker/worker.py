@@ -8,9 +8,12 @@ stored, and reads again from there.
 from __future__ import annotations
 
 import random
+import threading
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import msgspec
@@ -28,6 +31,7 @@ from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.base import Records, Source
 from siphonwatch.streams.stores.base import Array, Fault, Fence, Position, Store
 from siphonwatch.streams.worker.judge import Judge
+from siphonwatch.streams.worker.judging import Judging
 from siphonwatch.streams.worker.keeper import Keeper
 from siphonwatch.streams.worker.listener import Listener
 from siphonwatch.streams.worker.metrics import Metrics
@@ -37,6 +41,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds; pauses double between them while something is away
 MOST_ROWS = 2000  # of one commit, about: a server stands still while it writes them
+ANSWERS = 60.0  # seconds that a judge waits for this worker's own answer
 FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before a partition is claimed back from its new owner
 
 
@@ -89,7 +94,9 @@ class Worker:
         self._idle_after, self._now, self._shadow = idle_after, now, shadow
         self._owned: dict[int, _Owned] = {}
         self._unclaimed: set[int] = set()
-        self.judge: Judge | None = None
+        self.judging: Judging | None = None
+        self._seen = 0  # ticks judged by it, as of the last look
+        self._asked: deque[Future[bool]] = deque()  # by the judge, whether the log reaches back: a source is for one thread
         self.keeper = Keeper(store, prior, settings, metrics, shadow)
         self._listener = Listener(store, self.keeper)
         self.health = Health()
@@ -154,7 +161,7 @@ class Worker:
         self._mark_idle()
         self.keeper.assign(self._owned.keys(), self._partitions)
         judged = self._judge()
-        return bool(polled.records) or judged > 0
+        return bool(polled.records) or judged
 
     def _claim(self, partition: int) -> None:
         first_of_all, self._intake.key = not self._intake.key, self._hash_key.agreed(self._store)
@@ -271,18 +278,42 @@ class Worker:
 
     # ------------------------------------------------------------------------------------------------ judging
 
-    def _judge(self) -> int:
+    def _judge(self) -> bool:
+        """See that there is a judge where this worker has to have one; whether it has judged since this was last asked."""
+        while self._asked:
+            asked = self._asked.popleft()
+            try:
+                asked.set_result(self._reaches())
+            except Unavailable as error:
+                asked.set_exception(error)
+                raise
         if 0 not in self._owned:
-            return 0
-        if self.judge is None:
-            self.judge = Judge(
-                self._store, self._sinks, self._metrics, self._prior, self._settings, self.keeper, self._now, self._shadow, self._reaches
-            )
-            self._metrics.leads.set(1)
-        judged = self.judge.step(self._partitions)
+            return False
+        if self.judging is None:
+            self.judging = Judging(self._make_judge, self._partitions)
+            self.judging.start()
+        if self.judging.failed is not None:
+            raise self.judging.failed
+        self.judging.partitions = self._partitions or self.judging.partitions
+        judged = self.judging.judged > self._seen
         if judged:
+            self._seen = self.judging.judged
             self._seal()
         return judged
+
+    def _make_judge(self, stopping: threading.Event) -> Judge:
+        return Judge(
+            self._store, self._sinks, self._metrics, self._prior, self._settings, self.keeper, self._now, self._shadow, self._ask_reaches,
+            stopping,
+        )  # fmt: skip
+
+    def _ask_reaches(self) -> bool:
+        asked: Future[bool] = Future()
+        self._asked.append(asked)
+        try:
+            return asked.result(ANSWERS)
+        except TimeoutError:
+            raise Unavailable("the broker does not say how far back the log reaches") from None
 
     def _seal(self) -> None:
         """Let nothing more into ticks that were closed, and see that the store is as this worker left it."""
@@ -301,8 +332,10 @@ class Worker:
             for partition, position in enumerate(positions)
         )
 
-    def _stop_judging(self) -> None:
-        self.judge = None
+    def _stop_judging(self, wait: bool = False) -> None:
+        if self.judging is not None:
+            self.judging.stop(wait)
+        self.judging, self._seen = None, 0
         self._metrics.not_judging()
 
     # ------------------------------------------------------------------------------------- trouble, and the end
@@ -311,8 +344,8 @@ class Worker:
         """Hold nothing that is not stored: claim again whatever is assigned."""
         self._unclaimed |= set(self._owned)
         self._owned.clear()
-        if self.judge is not None:
-            self.judge.doubt()
+        if self.judging is not None:
+            self.judging.doubt()
 
     def _repair(self, error: Behind) -> None:
         """Read again what the store has lost of a partition: from where it stands now, or all of it."""
@@ -344,7 +377,7 @@ class Worker:
         self.health.ready = not self._unclaimed
         self.health.waiting_for = ""
         self.health.partitions = sorted(self._owned)
-        self.health.judging = self.judge is not None
+        self.health.judging = self.judging is not None and self.judging.judge is not None
         coverage = self._intake.coverage
         self.health.features_off, self.health.not_logged = coverage.features_off, coverage.not_logged
         self.health.shares = coverage.shares
@@ -375,6 +408,7 @@ class Worker:
 
     def _leave(self) -> None:
         """Everything is committed: give the partitions to others and go."""
+        self._stop_judging(wait=True)
         self._listener.stop()
         self.keeper.leave()
         self._source.close()
