@@ -149,9 +149,15 @@ class Server:
         tag, name = key.split("}:", 1)
         to = f"{tag}}}:aside:{name}"
 
-        if ask(lambda: self.client.exists(key)):  # another may have moved it already
-            ask(lambda: self.client.rename(key, to))
-            ask(lambda: self.client.expire(to, self.ttl))
+        def move() -> None:
+            try:
+                self.client.rename(key, to)
+            except redis.ResponseError as error:
+                if "no such key" not in str(error):  # another has moved it already
+                    raise
+
+        ask(move)
+        ask(lambda: self.client.expire(to, self.ttl))
         log.error("a key of another type was set aside", key=key, to=to)
         return to
 
