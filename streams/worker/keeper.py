@@ -96,6 +96,11 @@ class Keeper:
         """The accounts, as they are judged."""
         return self._held[PRESENT].shard
 
+    @property
+    def shards(self) -> int:
+        """How many shards are kept, and answered for."""
+        return len(self._fences) if self.name else 0
+
     def _empty(self) -> None:
         self._held = {PRESENT: _Held(Shard(Scorer(self._prior, self._settings, Context(height=self._settings.flag_odds))), set())}
         self._panes, self._staged, self._leader = {}, None, ""

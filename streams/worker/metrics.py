@@ -49,6 +49,7 @@ class Metrics:
             "siphonwatch_store_faults", "What was found not to be as it was written, by how and what.", ["kind", "what"], registry=r
         )
         self.ready = Gauge("siphonwatch_ready", "1 while records are read and written.", registry=r)
+        self.shards = Gauge("siphonwatch_shards_kept", "Shards of accounts that this worker keeps, of 256.", registry=r)
         self.leads = Gauge("siphonwatch_judge", "1 where this worker judges.", registry=r)
         self.store_bytes = Gauge("siphonwatch_store_bytes", "Memory used by the store.", registry=r)
         self.skipped = Counter("siphonwatch_records_skipped", "Records of something else than a request to a model.", registry=r)

@@ -53,6 +53,7 @@ class Health:
     waiting_for: str = "the first assignment of partitions"
     partitions: list[int] = field(default_factory=list)
     judging: bool = False
+    shards: int = 0  # of the accounts, that this worker keeps
     features_off: list[str] = field(default_factory=list)  # nothing read so far holds what they need
     not_logged: list[str] = field(default_factory=list)  # fields that no record had so far
     shares: dict[str, float] = field(default_factory=dict)  # of the requests that hold each field
@@ -377,6 +378,8 @@ class Worker:
         self.health.ready = not self._unclaimed
         self.health.waiting_for = ""
         self.health.partitions = sorted(self._owned)
+        self.health.shards = self.keeper.shards
+        self._metrics.shards.set(self.health.shards)
         self.health.judging = self.judging is not None and self.judging.judge is not None
         coverage = self._intake.coverage
         self.health.features_off, self.health.not_logged = coverage.features_off, coverage.not_logged
