@@ -82,6 +82,7 @@ class Fleet:
 
     def __init__(self, chance: random.Random, often: float) -> None:
         self.real = MemoryStore()
+        self.count = PARTITIONS  # of the topic
         self.store = Faulty(self.real, chance, often)
         self.listeners: list[Listener] = []
         self.keepers = [self._keeper() for _ in range(PARTITIONS)]
@@ -97,7 +98,11 @@ class Fleet:
         return keeper
 
     def arrive(self, tick: int, panes: list[Pane]) -> None:
-        for partition, pane in enumerate(panes):
+        first = Pane()
+        for pane in panes[self.count :]:  # of partitions that are not there yet
+            first.add(pane.accounts, pane.filled)
+        first.add(panes[0].accounts, panes[0].filled)
+        for partition, pane in enumerate([first, *panes[1 : self.count]]):
             position = Position(tick, Clock(0), tick + 1, tick)
             changed = {tick: (pane.accounts, pane.filled)} if pane.accounts else {}
             self.real.commit(partition, self.fences[partition], position, changed, dict.fromkeys(changed, np.zeros(0, np.uint64)))
@@ -119,13 +124,13 @@ class Fleet:
     def step(self) -> int:
         """One round of every worker's loop."""
         judged = 0
-        for partition, keeper in enumerate(self.keepers):
+        for partition, keeper in enumerate(self.keepers[: self.count]):
             try:
-                keeper.assign({partition}, PARTITIONS)
+                keeper.assign({partition}, self.count)
                 keeper.check()
                 if partition == 0:
                     self.judge = self.judge or Judge(self.store, Sinks(), Metrics(), prior.load(), DEFAULT, keeper)  # type: ignore[arg-type]
-                    judged += self.judge.step(PARTITIONS)
+                    judged += self.judge.step(self.count)
             except Unavailable:
                 if self.judge is not None:
                     self.judge.doubt()
@@ -133,7 +138,7 @@ class Fleet:
                 self.judge = None
         for zombie in self.zombies:
             try:
-                zombie.step(PARTITIONS)
+                zombie.step(self.count)
             except (Unavailable, Behind):
                 zombie.doubt()
             except Fenced:
@@ -160,10 +165,12 @@ def rulings() -> list[Ruling]:
     return [Ruling("1", names[0], True, "a", 1.0), Ruling("2", names[5], False, "a", 2.0, days=1.0)]
 
 
-def run(fleet: Fleet, chance: random.Random, harm: float) -> dict[str, Any]:
-    """Judge the log; what stands in the store at the end."""
+def run(fleet: Fleet, chance: random.Random, harm: float, grows: int = -1) -> dict[str, Any]:
+    """Judge the log; what stands in the store at the end. The topic gets one partition more every ``grows`` ticks."""
     closed = -1
     for number, (tick, panes) in enumerate(log()):
+        if grows > 0 and number and number % grows == 0:
+            fleet.count = min(fleet.count + 1, PARTITIONS)
         fleet.arrive(tick, panes)
         if number == RULED:
             for ruling in rulings():
@@ -222,3 +229,11 @@ def test_three_workers_say_what_one_says(calm: dict[str, Any]) -> None:
 def test_whatever_moves_and_whatever_does_not_answer_the_end_is_the_same(calm: dict[str, Any], seed: int) -> None:
     chance = random.Random(seed)
     same(run(Fleet(chance, 0.02), chance, 0.08), calm)
+
+
+def test_a_topic_that_gets_more_partitions(calm: dict[str, Any]) -> None:
+    chance = random.Random(7)
+    fleet = Fleet(chance, 0.0)
+    fleet.count = 1
+    same(run(fleet, chance, 0.0, grows=len(log()) // 3), calm)
+    assert [len(keeper.shard.accounts) > 0 for keeper in fleet.keepers] == [True] * PARTITIONS
