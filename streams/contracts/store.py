@@ -180,7 +180,7 @@ class StoreContract:
     def test_what_was_staged_counts_once_the_judging_is_closed(self, store: Store) -> None:
         changes = by_shard([("a", b"one", 1.0), ("b", b"two", 2.0)], [], {"a": verdict("a")}, 0.0)
         first = store.hold("first", [0], list(changes))
-        store.stage("1", changes)
+        store.stage("1", first, changes)
         assert (store.account("a"), store.verdict("a")) == (None, None)
         fence, judging = closing(store, "1", changes)
         store.judged(fence, judging)
@@ -193,7 +193,7 @@ class StoreContract:
         assert kept.verdicts == {"a": verdict("a")}
         assert {shard: each.mark for shard, each in second.items()} == dict.fromkeys(changes, "1")
         assert store.apply("1", second, changes) == [], "it is applied once, whoever asks"
-        store.stage("2", by_shard([("a", b"three", 1.0)], [], {}, 0.0))
+        store.stage("2", second, by_shard([("a", b"three", 1.0)], [], {}, 0.0))
         third = store.hold("third", [0], list(changes))
         kept = store.load(third)
         assert dict(zip(kept.accounts, kept.values, strict=True))["a"] == b"one", "what was never closed counts for nothing"
@@ -210,8 +210,7 @@ class StoreContract:
         store.hold("other", [1], [shard for shard in range(SHARDS) if shard not in changes][:1])
         assert store.owners().of == {0: "first", 1: "other", 2: "first"}
         fence, judging = closing(store, "1", changes)
-        store.hold("second", [0], list(changes))
-        store.stage("1", changes)
+        store.stage("1", store.hold("second", [0], list(changes)), changes)
         with pytest.raises(Moved):
             store.judged(fence, judging)
         assert (store.context(), store.owners().of) == (None, {0: "second", 1: "other", 2: "first"})

@@ -283,8 +283,12 @@ class Store(Protocol):
         """
         ...
 
-    def stage(self, mark: str, changes: dict[int, ShardJudging]) -> None:
-        """Put down what the judging ``mark`` changes in shards. It counts once that judging is closed, and not otherwise."""
+    def stage(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> None:
+        """Put down what the judging ``mark`` changes in shards. It counts once that judging is closed, and not otherwise.
+
+        The changes are changes of shards that are as of the marks of their fences: a shard that has fallen back from there must not take
+        them, and whoever loads it then says that its accounts are lost.
+        """
         ...
 
     def apply(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> list[tuple[int, Fault]]:

@@ -232,7 +232,7 @@ class MemoryStore:
         mine.change(changes)
         mine.fence.mark = mark
 
-    def stage(self, mark: str, changes: dict[int, ShardJudging]) -> None:
+    def stage(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> None:
         """See the protocol."""
         with self._lock:
             self._staged.setdefault(mark, {}).update(changes)

@@ -126,17 +126,15 @@ class Shards:
 
     # ----------------------------------------------------------------------------------------------- writing
 
-    def stage(self, mark: str, changes: dict[int, ShardJudging]) -> None:
-        """See the protocol. What came before is applied by then: these are changes of what is there, and of nothing else."""
+    def stage(self, mark: str, fences: dict[int, Fence], changes: dict[int, ShardJudging]) -> None:
+        """See the protocol."""
         server = self._server
-        marks = server.read_all([server.of_shard(shard, "shard") for shard in changes], lambda pipe, key: pipe.hget(key, "mark"), b"")
-        bases = {shard: (mark or b"").decode(errors="replace") for shard, mark in zip(changes, marks, strict=True)}
         stage(
             server,
             (
                 (server.of_shard(shard, f"redo:{mark}"), number, chunk)
                 for shard, change in changes.items()
-                for number, chunk in enumerate(shard_chunks(change, bases[shard]))
+                for number, chunk in enumerate(shard_chunks(change, fences[shard].mark))
             ),
         )
 
@@ -153,7 +151,7 @@ class Shards:
         server, name = self._server, self._server.mark()
         self._mine(fences)
         due = self._without_others(whole)
-        self.stage(name, due)
+        self.stage(name, fences, due)
         for _ in range(ATTEMPTS):
             work = {shard: Work(name, "", fences[shard].mark, whose(everything), whole=True) for shard, everything in due.items()}
             wrong = write(server, fences, work)

@@ -38,7 +38,7 @@ def write(
     fences = store.hold(name, [], range(SHARDS))
     store.load(fences)
     changes = by_shard(accounts, dropped, verdicts or {}, height)
-    store.stage(mark, changes)
+    store.stage(mark, fences, changes)
     lead = store.lead()
     marks = [mark if shard in changes else before for shard, before in enumerate(lead.shards)]
     judging = Judging(mark, context, list(findings), closed=closed, shards=marks, moves=store.owners().moves)

@@ -306,7 +306,7 @@ class Keeper:
             each.moved.clear()
         if SHADOW in self._held:
             self._held[SHADOW].shard.take_changes()
-        self._store.stage(mark, changes)
+        self._store.stage(mark, self._fences, changes)
         return Staged(sorted(changes), shard.levels(), shard.take_crowded())
 
     def apply(self, mark: str) -> None:

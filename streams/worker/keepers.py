@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 from siphonwatch.detector.judging.shard import Judged, Shard
 from siphonwatch.streams.common.errors import Moved, Unavailable
 from siphonwatch.streams.stores.base import Store
@@ -20,6 +21,7 @@ from siphonwatch.streams.worker import wire
 from siphonwatch.streams.worker.keeper import CALLS, OF_SHARDS, PRESENT, Begun, Keeper, Staged
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 LOOKS = 1.0  # seconds to wait for an answer before looking whether those who were asked are still the same
 AGAIN = 5.0  # seconds without an answer before the question is put again, as it may have been lost
@@ -128,7 +130,15 @@ class Keepers:
                 raise Moved("shards moved to another worker")
             if time.monotonic() > ends:
                 raise Unavailable(f"a worker that keeps a part of the accounts has not answered for {PATIENCE:.0f} s: see its log")
-        return [msgspec.msgpack.decode(each, type=wire.Answer) for each in said]
+        return [answer for each in said if (answer := _read(each)) is not None]
+
+
+def _read(said: bytes) -> wire.Answer | None:
+    try:
+        return msgspec.msgpack.decode(said, type=wire.Answer)
+    except msgspec.DecodeError:  # whatever was written there, no keeper did: who has not answered is asked again
+        log.error("an answer does not decode")
+        return None
 
 
 class Judges:

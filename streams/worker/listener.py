@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import structlog
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.stores.base import Store
@@ -32,13 +33,21 @@ class Listener(threading.Thread):
             try:
                 self._keeper.place, said = self._store.posted(self._keeper.place, LISTENS)
                 for message in said:
-                    if (answer := self._keeper.message(message)) is not None:
-                        self._store.answer(*answer)  # where it is lost, the judge asks again
+                    self._hear(message)
             except Unavailable:
                 self._leaving.wait(PAUSE)
-            except Exception:  # whatever was said there, the next question may be a good one
-                log.exception("a question could not be answered")
+            except Exception:
+                log.exception("questions could not be read")
                 self._leaving.wait(PAUSE)
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            answer = self._keeper.message(message)
+        except msgspec.DecodeError:  # whatever was written there, no judge did
+            log.error("a question does not decode")
+            return
+        if answer is not None:
+            self._store.answer(*answer)  # where it is lost, the judge asks again
 
     def stop(self) -> None:
         """Finish the answer at hand."""

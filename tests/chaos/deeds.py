@@ -6,15 +6,25 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.chaos.scene import Scene
+from tests.chaos.scene import Living, Scene
 from tests.services import refusals
 from tests.services.process import wait_until
 from tests.services.refusals import REFUSALS
 
 Deed = Callable[[Scene], str]
+STEP = ("begin", "read", "judge", "stage", "apply")  # what a judge asks keepers for
 DEEDS: dict[str, Deed] = {}
 OFTEN: dict[str, int] = {}  # how often each comes in one round of all
-LOST = ("accounts", "pane:*", "ids:*", "meta", "judge", "verdicts", "standings", "ranking", "verdict:*", "outbox", "findings", "secret")
+OF_SHARDS = ("shard", "accounts", "verdicts", "standings", "ranking", "verdict:*", "redo:*")
+SPOKEN = ("owners", "asks", "answers:*")  # what judge and keepers go by when they speak to each other
+LOST = ("pane:*", "ids:*", "meta", "judge", "outbox", "findings", "secret", *OF_SHARDS, *SPOKEN)
+SPOILT = (  # (key, field): any where it is empty, something more where there is none
+    *((name, "") for name in ("accounts", "pane:*", "verdicts", "standings", "owners", "redo:*")),
+    *(("judge", field) for field in ("context", "epoch", "mark", "read", "closed", "judged", "shards", "moves")),
+    *(("shard", field) for field in ("epoch", "mark", "accounts", "verdicts", "staged")),
+    *(("meta", field) for field in ("position", "epoch", "sealed")),
+    ("ids:*", None), ("asks", None),
+)  # fmt: skip
 RIGHTS = ("-@scripting", "-@read", "-hincrby", "-unlink", "-zadd")
 
 
@@ -53,6 +63,25 @@ def kill_judge(scene: Scene) -> str:
     return f"{victim.name}; {scene.start().name} at once"
 
 
+@deed("kill -9 of one that only keeps")
+def kill_keeper(scene: Scene) -> str:
+    victim = scene.rng.choice(scene.others)
+    scene.kill(victim)
+    away = a_moment(scene, 0.0, 3.0)
+    return f"{victim.name}; {scene.start().name} {away:.1f} s later"
+
+
+@deed("kill -9 in the middle of a step", 2)
+def kill_in_a_step(scene: Scene) -> str:
+    judges = scene.rng.random() < 0.5
+    victim = scene.judge if judges else scene.rng.choice(scene.others)
+    when = scene.rng.choice(STEP)
+    came = scene.asked(when, 10.0)
+    scene.kill(victim)
+    who = "who judges" if judges else "who keeps"
+    return f"{victim.name}, {who}, {f'as it came to {when}' if came else f'though it did not come to {when}'}; {scene.start().name} at once"
+
+
 @deed("kill -9 of all, and loss while nobody works", 2)
 def kill_all(scene: Scene) -> str:
     victims = list(scene.living)
@@ -64,13 +93,28 @@ def kill_all(scene: Scene) -> str:
     return what
 
 
-@deed("SIGSTOP of who judges, past its session")
-def zombie(scene: Scene) -> str:
-    victim = scene.judge
+def _freeze(scene: Scene, victim: Living, least: float) -> str:
     victim.program.process.send_signal(signal.SIGSTOP)
-    frozen = a_moment(scene, 2.0, 5.0)
+    frozen = a_moment(scene, least, 5.0)
     victim.program.process.send_signal(signal.SIGCONT)
     return f"{victim.name}, {frozen:.1f} s"
+
+
+@deed("SIGSTOP of who judges, past its session")
+def zombie(scene: Scene) -> str:
+    return _freeze(scene, scene.judge, 2.0)
+
+
+@deed("SIGSTOP of one that only keeps, past its session")
+def frozen_keeper(scene: Scene) -> str:
+    return _freeze(scene, scene.rng.choice(scene.others), 2.0)
+
+
+@deed("SIGSTOP in the middle of a step")
+def frozen_in_a_step(scene: Scene) -> str:
+    victim, when = scene.rng.choice(scene.living), scene.rng.choice(STEP)
+    came = scene.asked(when, 10.0)
+    return f"{_freeze(scene, victim, 0.1)}{f', as it came to {when}' if came else ''}"
 
 
 @deed("pause")
@@ -148,6 +192,23 @@ def fields(scene: Scene) -> str:
     return f"{client.hdel(key, *lost) if lost else 0} of {len(found)} in {name}"
 
 
+@deed("all keys of a shard are lost")
+def evict_shard(scene: Scene) -> str:
+    shard = scene.shard()
+    keys = scene.keys("*", shard)
+    scene.client().delete(*keys)
+    return f"{len(keys)} of shard {shard}"
+
+
+@deed("what judge and keepers say to each other is lost", 2)
+def evict_words(scene: Scene) -> str:
+    name = scene.rng.choice(SPOKEN)
+    ends = time.monotonic() + 2.0
+    while not (keys := scene.keys(name)) and time.monotonic() < ends:
+        time.sleep(0.002)  # answers are there for a moment only
+    return f"{scene.client().delete(*keys) if keys else 0} {name}"
+
+
 @deed("FLUSHALL")
 def flush(scene: Scene) -> str:
     scene.client().flushall()
@@ -156,15 +217,15 @@ def flush(scene: Scene) -> str:
 
 @deed("a value does not decode", 4)
 def spoil(scene: Scene) -> str:
-    name, field = scene.rng.choice(
-        (("accounts", ""), ("pane:*", ""), ("verdicts", ""), ("standings", ""), ("judge", "context"), ("judge", "epoch"), ("judge", "read"),
-         ("judge", "accounts"), ("judge", "closed"), ("meta", "position"), ("meta", "epoch"), ("meta", "sealed"), ("ids:*", None))
-    )  # fmt: skip
+    name, field = scene.rng.choice(SPOILT)
     keys, client = scene.keys(name), scene.client()
     if not keys:
         return f"none of {name}"
     key, value = scene.rng.choice(keys), scene.rng.choice((b"", b"x", b"\xff\xfe", b"{}", b"-"))
     if field is None:
+        if name == "asks":
+            client.xadd(key, {"message": value})
+            return f"{name}, {value!r} more"
         client.append(key, b"x")
         return f"{name}, a byte more"
     if not field:

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
+from siphonwatch.detector.judging.accounts import SHARDS
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.common.hashkey import HashKey
-from siphonwatch.streams.stores.server import LAYOUT
+from siphonwatch.streams.stores.server import LAYOUT, shard_in
+from siphonwatch.streams.worker import wire
 
 from tests.integration.harness import Pipeline
 from tests.services.kafka import Broker
@@ -124,6 +127,12 @@ class Scene:
         self.look()
         return next((each for each in self.living if each.judges), self.living[0])
 
+    @property
+    def others(self) -> list[Living]:
+        """The workers that keep accounts, and do not judge."""
+        judge = self.judge
+        return [each for each in self.living if each is not judge]
+
     def look(self) -> None:
         """Read what the workers count; none of them may have ended by itself."""
         for living in self.living:
@@ -140,9 +149,28 @@ class Scene:
         """A connection to Redis as its operator has one."""
         return redis.Redis(port=self.redis.port, socket_timeout=20)
 
-    def keys(self, name: str) -> list[bytes]:
-        """The keys named so, of all partitions."""
-        return sorted(self.client().scan_iter(f"{self.prefix}*}}:{name}", count=1000))
+    def keys(self, name: str, shard: int | None = None) -> list[bytes]:
+        """The keys named so, of all partitions and shards; or of one shard."""
+        tag = "*}" if shard is None else f"{{{self.live.topic}:s{shard}}}"
+        return sorted(self.client().scan_iter(f"{self.prefix}{tag}:{name}", count=1000))
+
+    def shard(self) -> int:
+        """Any shard that has accounts; any at all where none has."""
+        return shard_in(self.rng.choice(keys).decode()) if (keys := self.keys("accounts")) else self.rng.randrange(SHARDS)
+
+    def asked(self, call: str, seconds: float) -> bool:
+        """Wait until a judge asks other workers for this; whether it did so in time."""
+        client, key, ends = self.client(), f"{self.prefix}{{{self.live.topic}}}:asks", time.monotonic() + seconds
+        place: bytes | str = "$"
+        with contextlib.suppress(redis.RedisError):  # an earlier deed was not yet repaired
+            while (left := ends - time.monotonic()) > 0:
+                for _, said in client.xread({key: place}, block=max(int(left * 1000), 1)):
+                    place = said[-1][0]
+                    for _, fields in said:
+                        with contextlib.suppress(msgspec.DecodeError, KeyError):
+                            if msgspec.msgpack.decode(fields[b"message"], type=wire.Ask).call == call:
+                                return True
+        return False
 
     @property
     def read(self) -> int:

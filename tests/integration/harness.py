@@ -16,6 +16,7 @@ from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.detector.simulate import World, simulate
+from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.errors import Unavailable
@@ -116,6 +117,12 @@ class Pipeline:
         """Records whose rows are stored."""
         return sum(position.offset for position, *_ in self.store.positions(self.partitions) if position)
 
+    @property
+    def closed(self) -> int:
+        """The newest tick that was judged."""
+        stored = self.store.context()
+        return UNSEALED if stored is None else snapshot.unpack_context(stored, SETTINGS).closed
+
     def has_read(self, records: int) -> None:
         """Wait until so many records are stored."""
         self._wait(lambda: self.read >= records, 90, f"{records} records to be stored")
@@ -125,9 +132,7 @@ class Pipeline:
         positions = [position for position, *_ in self.store.positions(self.partitions)]
         if any(position is None for position in positions) or self.read < records:
             return False
-        stored = self.store.context()
-        last = max(position.last for position in positions if position)
-        return stored is not None and snapshot.unpack_context(stored, SETTINGS).closed >= last
+        return self.closed >= max(position.last for position in positions if position)
 
     def finish(self, records: int, seconds: float = 90) -> None:
         """Wait until all is read, then until it is judged: by a last worker, to which silence means the end."""

@@ -48,7 +48,7 @@ def calls(store: RedisStore) -> tuple[dict[str, Callable[[], object]], dict[str,
     shards = [shard_of("a"), shard_of("b")]
     fences, staged = store.hold("somebody", [0], shards), by_shard([("b", b"x", 1.0)], [], {"b": verdict("b")}, 0.0)
     store.load(fences)
-    store.stage("2", staged)
+    store.stage("2", fences, staged)
     fence, judging = closing(store, "2", staged)
     store.judged(fence, judging)
     store.commit(0, claim.fence, position, {4: (["a"], rows(1))}, {4: ids(1)})
@@ -64,7 +64,7 @@ def calls(store: RedisStore) -> tuple[dict[str, Callable[[], object]], dict[str,
         "announce": lambda: store.announce(fence),
         "hold": lambda: store.hold("another", [3], [7]),
         "resign": lambda: store.resign("another"),
-        "stage": lambda: store.stage("n", staged),
+        "stage": lambda: store.stage("n", fences, staged),
         "apply": lambda: store.apply("2", fences, staged),
         "rewrite": lambda: store.rewrite(fences, {shards[0]: ShardJudging([("a", b"x", 1.0)], [], {"a": verdict("a")})}),
         "post": lambda: store.post(b"ask"),
@@ -195,7 +195,7 @@ def test_a_shard_whose_slots_are_down_or_moving(cluster: list[ClusterNode]) -> N
     fences = store.hold("somebody", [0], range(SHARDS))
     store.load(fences)
     changes = by_shard([(name, b"w", 1.0) for name in names], [], {name: verdict(name) for name in names}, 0.0)
-    store.stage("2", changes)
+    store.stage("2", fences, changes)
     store.judged(*closing(store, "2", changes))
     moving = shard_of(names[0])
     slot = first.execute_command("CLUSTER KEYSLOT", f"p:5:{{t:s{moving}}}:shard")
@@ -205,7 +205,12 @@ def test_a_shard_whose_slots_are_down_or_moving(cluster: list[ClusterNode]) -> N
         store.apply("2", fences, changes)
     first.execute_command("CLUSTER SETSLOT", slot, "STABLE")
     first.execute_command("CLUSTER DELSLOTS", slot)
-    for call in (lambda: store.apply("2", fences, changes), lambda: store.load(fences), store.standings, lambda: store.stage("3", changes)):
+    for call in (
+        lambda: store.apply("2", fences, changes),
+        lambda: store.load(fences),
+        store.standings,
+        lambda: store.stage("3", fences, changes),
+    ):
         with pytest.raises(Unavailable, match="CLUSTER INFO"):
             call()
     first.execute_command("CLUSTER ADDSLOTS", slot)

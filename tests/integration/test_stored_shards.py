@@ -70,7 +70,7 @@ def begun(opened: Opened) -> tuple[RedisStore, dict[int, Fence], dict[int, Shard
     store.load(fences)
     verdicts = {**{name: verdict(name) for name in THEIRS[5::2]}, **dict.fromkeys(THEIRS[::2])}
     changes = by_shard([(name, b"w", 2.0) for name in THEIRS[4:]], THEIRS[:4], verdicts, 0.0)
-    store.stage("2", changes)
+    store.stage("2", fences, changes)
     fence, judging = closing(store, "2", changes, b"d")
     store.judged(fence, judging)
     return store, fences, changes
@@ -106,7 +106,7 @@ def test_a_keeper_that_was_cut_short_goes_on_by_itself(opened: Opened, monkeypat
         store.apply("2", fences, changes)
     assert store.check_shards(fences), "they are not as they were left"
     cutting.left = 1000
-    store.stage("2", changes)  # once more does no harm
+    store.stage("2", fences, changes)  # once more does no harm
     assert store.apply("2", fences, changes) == []
     assert store.check_shards(fences) == []
     assert held(shown(opened(), MINE)[0]) == AFTER
@@ -223,6 +223,23 @@ def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisSe
     assert [(shard, fault.kind) for shard, fault in store.check_shards(fences)][:1] == [(MINE[0], "fell_back")]
     kept, _ = shown(opened(), MINE)
     assert kept.lost == {MINE[0]}, "what was staged is gone with its being applied"
+
+
+def test_a_shard_that_fell_back_before_more_was_staged_does_not_take_it(opened: Opened, redis_server: RedisServer) -> None:
+    """A node of a cluster fails over and has lost the last judging; who keeps its shard does not know yet, and is killed."""
+    store, fences, changes = begun(opened)
+    client: Any = redis_server.client()
+    keys = [store._server.of_shard(MINE[0], name) for name in ("shard", "accounts", "ranking", "verdicts", "standings")]
+    before = [client.dump(key) for key in keys]
+    store.apply("2", fences, changes)
+    for key, value in zip(keys, before, strict=True):
+        client.restore(key, 0, value, replace=True)
+    more = by_shard([(name, b"x", 2.0) for name in THEIRS[-8:]], [], {}, 0.0)
+    assert MINE[0] in more
+    store.stage("3", fences, more)
+    store.judged(*closing(store, "3", more))
+    kept, _ = shown(opened(), MINE)
+    assert kept.lost == {MINE[0]}, "the changes of the last judging are no changes of what was before it"
 
 
 def test_what_is_large_is_read_bit_by_bit(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,8 @@ class Faulty:
         def call(*values: Any, **more: Any) -> Any:
             if name == "judged" and self._chance.random() < 3 * self.often:
                 self.moves()
+            if name in ("post", "answer") and self._chance.random() < self.often:
+                method(*values[:-1], b"rubbish")  # somebody else writes there
             fails = self._chance.random() < self.often and name not in ("posted", "answers")
             if fails and self._chance.random() < 0.5:
                 raise Unavailable(f"{name} was not asked")
