@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import msgspec
-import numpy as np
 from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
@@ -19,7 +18,7 @@ from siphonwatch.streams.common.errors import Behind
 from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import PARTS, Array, Claim, Fault, Fence, Position, Progress, ids_from_bytes, ids_to_bytes
 from siphonwatch.streams.stores.connection import ask, misplaced, refused
-from siphonwatch.streams.stores.server import CHUNK, Server
+from siphonwatch.streams.stores.server import CHUNK, TOGETHER, Server, portions
 
 _position = msgspec.json.Decoder(Position)
 _read = msgspec.json.Decoder(list[int])
@@ -88,17 +87,14 @@ class Partitions:
             for tick, length in sorted(ids.items()):
                 claim.ids[tick] = self._ids(partition, tick, length)
             wanted = [(partition, tick, rows[tick]) for tick in sorted(rows)]
-            for (_, tick, _), parts in zip(wanted, self._rows(wanted), strict=True):
-                accounts = [account for some, _ in parts for account in some]
-                claim.panes.append((tick, accounts, np.concatenate([some for _, some in parts])))
+            claim.panes = [(tick, *found) for (_, tick, _), found in zip(wanted, self._rows(wanted), strict=True)]
 
     def _judged(self, partition: int, claim: Claim) -> None:
         """How far the judging is with this partition: what was judged may have outlived what was read."""
         judge = self._server.of_topic("judge")
         closed, read = self._server.read(judge, lambda: self._server.client.hmget(judge, "closed", "read"), [None, None], claim.faults)
         try:
-            if closed and read:
-                offsets = _read.decode(read)
+            if closed and read and (offsets := _read.decode(read)):
                 claim.closed, claim.judged = int(closed), offsets[partition] if partition < len(offsets) else 0
         except ValueError:  # then the judge finds the same, and says so
             claim.closed, claim.judged = UNSEALED, 0
@@ -110,21 +106,26 @@ class Partitions:
             raise LostError(partition, faults[0] if faults else Fault("missing", "ids", key))
         return ids_from_bytes(value)
 
-    def _rows(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[list[tuple[list[str], Array]]]:
-        """Of each (partition, tick, part -> rows in it), which nobody writes to meanwhile: (accounts, rows) of each part."""
+    def _rows(self, wanted: Sequence[tuple[int, int, dict[int, int]]]) -> list[tuple[list[str], Array]]:
+        """(accounts, rows) of each (partition, tick, part -> rows in it), which nobody writes to meanwhile."""
         places = [(at, partition, tick, part) for at, (partition, tick, parts) in enumerate(wanted) for part in sorted(parts)]
         keys = [self._key(partition, f"pane:{tick}:{part}") for _, partition, tick, part in places]
         faults: list[Fault] = []
         lengths = [wanted[at][2][part] for at, _, _, part in places]
-        found: list[list[tuple[list[str], Array]]] = [[] for _ in wanted]
-        for (at, partition, _, _), key, length, rows in zip(places, keys, lengths, self._server.hashes(keys, faults, lengths), strict=True):
-            if len(rows) != length:
-                aside = (fault for fault in faults if fault.key.replace("}:aside:", "}:") == key)
-                raise LostError(partition, next(aside, Fault("missing", "pane", key)))
-            try:
-                found[at].append(([account.decode() for account in rows], state.from_bytes(list(rows.values()))))
-            except ValueError as error:
-                raise LostError(partition, Fault("unreadable", "pane", self._server.set_aside(key))) from error
+        found: list[tuple[list[str], Array]] = [([], state.empty(sum(parts.values()))) for _, _, parts in wanted]
+        for some in portions(lengths, TOGETHER):  # so that all of it is in memory once, and not twice
+            some_keys, some_lengths = keys[some.start : some.stop], lengths[some.start : some.stop]
+            for place, rows in zip(some, self._server.hashes(some_keys, faults, some_lengths), strict=True):
+                (at, partition, _, _), key = places[place], keys[place]
+                if len(rows) != lengths[place]:
+                    aside = (fault for fault in faults if fault.key.replace("}:aside:", "}:") == key)
+                    raise LostError(partition, next(aside, Fault("missing", "pane", key)))
+                accounts, into = found[at]
+                try:
+                    into[len(accounts) : len(accounts) + len(rows)] = state.from_bytes(list(rows.values()))
+                    accounts += [account.decode() for account in rows]
+                except ValueError as error:
+                    raise LostError(partition, Fault("unreadable", "pane", self._server.set_aside(key))) from error
         return found
 
     def commit(
@@ -200,13 +201,7 @@ class Partitions:
         for (partition, tick), value in zip(ticks.items(), sealed, strict=True):
             if int(value or UNSEALED) < tick:
                 raise Behind(f"Redis fell back while the panes of partition {partition} were read", "partition", partition)
-        panes = []
-        for parts in found:
-            pane = Pane()
-            for accounts, rows in parts:
-                pane.add(accounts, rows)
-            panes.append(pane)
-        return panes
+        return [Pane({account: at for at, account in enumerate(accounts)}, rows) for accounts, rows in found]
 
     def _behind(self, lost: LostError) -> Behind:
         """What is told of a partition that is not whole, once it is rewound."""

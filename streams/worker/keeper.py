@@ -273,12 +273,12 @@ class Keeper:
 
     def judge(self, which: str, tick: int, at: int) -> Judged:
         """Judge a tick that was read, by one of the priors."""
-        panes = self._panes[tick]
-        if which == PRESENT and self._shadow is not None:
-            panes = copied(panes)  # a shard merges into the first
-        pane = panes[0] if len(panes) == 1 else Pane()
-        for each in panes if len(panes) > 1 else ():
-            pane.add(each.accounts, each.filled)
+        first = which == PRESENT and self._shadow is not None  # who merges panes into one another has a copy
+        panes = copied(self._panes[tick]) if first else self._panes.pop(tick)
+        pane = panes.pop(0) if panes else Pane()
+        while panes:  # each is let go of as soon as it is merged
+            other = panes.pop(0)
+            pane.add(other.accounts, other.filled)
         self._clean = False
         held = self._held[which]
         judged = held.shard.judge(tick, at, pane)
@@ -295,13 +295,13 @@ class Keeper:
 
     def stage(self, mark: str) -> Staged:
         """Put down what the step has changed, for the judging ``mark``."""
-        held, shard = self._held[PRESENT], self.shard
+        held, shard, self._panes = self._held[PRESENT], self.shard, {}
         changed, dropped = shard.take_changes()
         verdicts = {account: shard.verdicts.get(account) for account in changed if account in shard.verdicts or account in held.moved}
         changes = by_shard(
             snapshot.pack_accounts(shard.accounts, changed), dropped, {**dict.fromkeys(dropped), **verdicts}, shard.scorer.context.height
         )
-        self._clean, self._staged, self._panes = False, (mark, changes), {}
+        self._clean, self._staged = False, (mark, changes)
         for each in self._held.values():
             each.moved.clear()
         if SHADOW in self._held:

@@ -91,6 +91,7 @@ def restore(store: Store, kept: Kept, shard: Shard, settings: Settings, first: b
         return made
     if first:
         shard.scorer.turned(context)
+    shard.accounts.positions([kept.accounts[at] for at in good])  # room for all of them at once
     for start in range(0, len(good), snapshot.TOGETHER):
         some = good[start : start + snapshot.TOGETHER]
         snapshot.put_accounts(shard.accounts, [kept.accounts[at] for at in some], [kept.values[at] for at in some])
