@@ -10,6 +10,7 @@ import pytest
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.sketch.clock import Clock
+from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts.finding import decode, encode
 from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed
 from siphonwatch.streams.contracts.samples import comes_true, findings, ids, rows, verdict
@@ -176,6 +177,17 @@ class StoreContract:
         assert sorted(after.verdicts) == sorted(after.accounts)
         assert (store.account("account 0"), store.account(other)) == (b"w", b"v")
         assert set(store.standings()) == set(after.accounts)
+
+    def test_how_far_a_partition_was_judged_is_told_where_it_is_known(self, store: Store) -> None:
+        fence, judging = closing(store, "1", {})
+        judging.closed = 5
+        store.judged(fence, judging)
+        assert (store.claim(0).closed, store.lead().read) == (UNSEALED, []), "a partition that is read again is not taken for judged"
+        fence, judging = closing(store, "2", {})
+        judging.closed, judging.read = 6, [70]
+        store.judged(fence, judging)
+        assert [(claim.closed, claim.judged) for claim in (store.claim(0), store.claim(1))] == [(6, 70), (6, 0)]
+        assert store.lead().read == [70], "who judges next can say so again"
 
     def test_what_was_staged_counts_once_the_judging_is_closed(self, store: Store) -> None:
         changes = by_shard([("a", b"one", 1.0), ("b", b"two", 2.0)], [], {"a": verdict("a")}, 0.0)

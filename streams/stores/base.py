@@ -78,8 +78,8 @@ class Claim:
     sealed: int
     panes: list[tuple[int, list[str], Array]] = field(default_factory=list)
     ids: dict[int, Array] = field(default_factory=dict)
-    closed: int = UNSEALED  # the newest tick that was judged ...
-    judged: int = 0  # ... with this partition's records before this offset
+    closed: int = UNSEALED  # the newest tick that was judged, where it is known with what of this partition ...
+    judged: int = 0  # ... which is this partition's records before this offset
     rewound: bool = False  # it was read further once, but what was read is lost
     faults: list[Fault] = field(default_factory=list)
 
@@ -93,6 +93,7 @@ class Lead:
     found: Fence = field(default_factory=lambda: Fence(0, ""))  # what the owner before left
     judged: str = ""  # the mark of the newest judging that was closed
     shards: list[str] = field(default_factory=lambda: [""] * SHARDS)  # of each shard the mark of the newest judging that changed it
+    read: list[int] = field(default_factory=list)  # of each partition the offset up to which it is included; empty where unknown
     outbox: list[bytes] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ class Judging:
     findings: list[tuple[str, bytes]] = field(default_factory=list)  # (whom it is about, finding) to send, in order
     placed: list[Ruling] = field(default_factory=list)  # rulings that were given their place in the log
     closed: int = UNSEALED  # the newest tick that it includes
-    read: list[int] = field(default_factory=list)  # of each partition the offset up to which ``closed`` includes it
+    read: list[int] = field(default_factory=list)  # of each partition the offset up to which ``closed`` includes it; empty where unknown
     shards: list[str] = field(default_factory=lambda: [""] * SHARDS)  # as in :class:`Lead`, this judging included
     moves: int = 0  # how often shards had moved when it began
 

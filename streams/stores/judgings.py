@@ -7,6 +7,7 @@ after it was closed; what was cut short before is as if it had never begun.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import msgspec
@@ -17,6 +18,8 @@ from siphonwatch.streams.stores.connection import MisplacedError, ask
 from siphonwatch.streams.stores.loading import read_table
 from siphonwatch.streams.stores.server import Server
 from siphonwatch.streams.stores.staging import judge_chunks, stage
+
+_read = msgspec.json.Decoder(list[int])
 
 
 class Judgings:
@@ -110,7 +113,11 @@ class Judgings:
         lead = Lead(fence, None, before, faults=faults)
         self._finish(lead)
         lead.judged, lead.shards = self._table(faults)
-        lead.context = ask(lambda: server.client.hget(judge, "context"))
+        lead.context, read = ask(lambda: server.client.hmget(judge, "context", "read"))
+        try:
+            lead.read = _read.decode(read) if read else []
+        except ValueError:
+            faults.append(replace(server.set_field_aside(judge, "read", read), what="position"))  # of the partitions
         outbox, findings = self._key("outbox"), self._key("findings")
         lead.outbox = server.read(outbox, lambda: cast(list[bytes], server.client.lrange(outbox, 0, -1)), [], faults)
         server.read(findings, lambda: server.client.xlen(findings), 0, faults)

@@ -125,7 +125,8 @@ class MemoryStore:
             mine.fence = Fence(mine.fence.epoch + 1, self._mark())
             panes = [(tick, *_pane(rows)) for tick, rows in sorted(mine.panes.items()) if tick > mine.sealed]
             judged = self._read_to[partition] if partition < len(self._read_to) else 0
-            return Claim(replace(mine.fence), mine.position, mine.sealed, panes, dict(mine.ids), self._closed, judged, mine.rewound)
+            closed = self._closed if self._read_to else UNSEALED
+            return Claim(replace(mine.fence), mine.position, mine.sealed, panes, dict(mine.ids), closed, judged, mine.rewound)
 
     def commit(
         self, partition: int, fence: Fence, position: Position,
@@ -295,7 +296,7 @@ class MemoryStore:
         with self._lock:
             lead, found = self._lead, replace(self._lead.fence)
             lead.fence = Fence(found.epoch + 1, self._mark())
-            return Lead(replace(lead.fence), lead.context, found, lead.judged, list(lead.shards), list(lead.outbox))
+            return Lead(replace(lead.fence), lead.context, found, lead.judged, list(lead.shards), list(self._read_to), list(lead.outbox))
 
     def check(self, fence: Fence) -> None:
         """See the protocol."""

@@ -75,11 +75,9 @@ class Judge:
         self._store, self._sinks, self._metrics, self._now = store, sinks, metrics, now
         self._prior, self._settings, self._keeper, self._shadow_prior, self._reaches = prior, settings, keeper, shadow, reaches
         self._token, self._steps = secrets.token_hex(6), 0
-        self._read: list[int] = []
         self._pending: Judging | None = None  # it was staged, and is not closed as far as is known
         self._doubt = False  # whether the store may not be as this judge left it
         self._checked = self._ruled = time.monotonic()
-        self._held = Held()
         self._lead()
         self._send()
 
@@ -99,13 +97,14 @@ class Judge:
 
     def _take(self, lead: Lead, context: Context) -> None:
         """Judge with an engine that begins in ``context``."""
-        self._fence, self._judged, self._table = lead.fence, lead.judged, lead.shards
+        self._fence, self._judged, self._table, self._read = lead.fence, lead.judged, lead.shards, lead.read
         self._keepers = Keepers(self._store, self._keeper, self._next(), self._stopping)
         self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
         self._shadow: Engine | None = None
         if self._shadow_prior is not None:
             self._shadow = Engine(self._shadow_prior, self._settings, shards=self._keepers.by(SHADOW))
             self._shadow.context.closed = context.closed
+        self._held = Held()  # anew: what an earlier lead has judged may be to be judged again
         self._led, self._begun, self._midway, self._pending = True, False, False, None
 
     # --------------------------------------------------------------------------------------------- one step
@@ -210,20 +209,21 @@ class Judge:
     def _go_on_without(self, empty: bool, accounts: int, partitions: int) -> None:
         """Accounts were lost: read all again where the log still reaches back to what they sent."""
         self._midway = True
-        if empty or self._reaches():
+        anew = empty or self._reaches()
+        if anew:
             log.error("judging begins anew, and the log is read again from its start: accounts were lost", accounts=accounts)
             context = Context(height=self._settings.flag_odds)
             self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
             self._keepers.clear()
             self._table = [""] * len(self._table)
-            for partition in range(partitions):
-                self._store.rewind(partition)
         else:
             gone = "the log no longer reaches back to what lost accounts sent: they begin anew"
             recovery.report(self._metrics, [Fault("gone", "accounts", gone)])
             self._keepers.settle()
         self._context_lost = False
         self._finish(self._stage(), [])
+        for partition in range(partitions if anew else 0):  # once that is closed: who reads it again asks how far it was judged
+            self._store.rewind(partition)
 
     def _step(self, progress: list[Progress]) -> int:
         store, settings, engine = self._store, self._settings, self.engine

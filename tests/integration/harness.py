@@ -16,6 +16,7 @@ from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.detector.simulate import World, simulate
+from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common import prior
@@ -175,5 +176,13 @@ def _first_difference(what: str, left: dict, right: dict) -> None:
     different = [name for name in sorted(left) if left[name] != right[name]]
     if different:
         name = different[0]
-        shown = ("", "") if what == "state" else (f"\n{left[name]!r}", f"\n{right[name]!r}")
-        raise AssertionError(f"{len(different)} of {len(left)} {what}s differ, the first is that of {name}{shown[0]}{shown[1]}")
+        shown = _fields(left[name], right[name]) if what == "state" else f"\n{left[name]!r}\n{right[name]!r}"
+        raise AssertionError(f"{len(different)} of {len(left)} {what}s differ, the first is that of {name}{shown}")
+
+
+def _fields(left: bytes, right: bytes) -> str:
+    """What of two states differs."""
+    rows = state.from_bytes([left, right])
+    plain = [(name, rows[name]) for name in rows.dtype.names or () if name != "slots"]
+    slots = [(f"slots {name}", rows["slots"][name]) for name in rows["slots"].dtype.names or ()]
+    return "".join(f"\n{name}: {both[0].tolist()} {both[1].tolist()}" for name, both in plain + slots if not (both[0] == both[1]).all())
