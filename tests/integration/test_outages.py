@@ -130,6 +130,7 @@ def everything(client: redis.Redis, key: bytes) -> bytes:
         b"set": lambda: list(client.smembers(key)),
         b"zset": lambda: client.zrange(key, 0, -1),
         b"list": lambda: client.lrange(key, 0, -1),
+        b"stream": lambda: [part for _, fields in client.xrange(key) for pair in fields.items() for part in pair],
     }
     return b"\n".join([key, *readers[client.type(key)]()])
 
