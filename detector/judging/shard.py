@@ -33,6 +33,7 @@ from siphonwatch.detector.verdicts.finding import Finding
 Array = npt.NDArray[Any]
 
 THROTTLE = int(Level.THROTTLE)
+TOGETHER = 4096  # accounts that are merged or scored in one go: of what it takes for that, no more is in memory
 
 
 @dataclass(slots=True)
@@ -77,12 +78,13 @@ class Shard:
 
     def judge(self, tick: int, at: int, pane: Pane) -> Judged:
         """Judge the tick's ``pane`` of this shard, at event time ``at`` (ms)."""
-        unsorted = pane.accounts
-        order = sorted(range(len(unsorted)), key=unsorted.__getitem__)
-        names, delta = [unsorted[position] for position in order], pane.filled[order]
+        pane.sort()
+        names, delta = pane.accounts, pane.filled
         position = self.accounts.positions(names)
         known, records = self.accounts.rows, self.accounts.records
-        known[position] = state.merge(known[position], delta)
+        for start in range(0, len(position), TOGETHER):
+            some = position[start : start + TOGETHER]
+            known[some] = state.merge(known[some], delta[start : start + TOGETHER])
         counters = delta["slots"]["counters"].sum(axis=1, dtype=np.uint64)
         records["requests"][position] += counters[:, state.COUNTER["requests"]]
         records["tokens_out"][position] += counters[:, state.COUNTER["tokens_out"]]
@@ -111,6 +113,10 @@ class Shard:
 
     def _score(self, position: Array, at: int) -> None:
         """Score the accounts at ``position`` and keep their strongest evidence."""
+        for start in range(0, len(position), TOGETHER):
+            self._score_some(position[start : start + TOGETHER], at)
+
+    def _score_some(self, position: Array, at: int) -> None:
         scorer, records = self.scorer, self.accounts.records
         view = scorer.view(self.accounts.rows[position])
         features, judged = matrix(view), view.count("requests") >= self.settings.judged_floor

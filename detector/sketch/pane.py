@@ -40,6 +40,13 @@ class Pane:
             self.rows = self.filled[[self.index[account] for account in kept]]
             self.index = {account: position for position, account in enumerate(kept)}
 
+    def sort(self) -> None:
+        """Put rows in the order of their accounts' names."""
+        unsorted = self.accounts
+        order = sorted(range(len(unsorted)), key=unsorted.__getitem__)
+        self.rows = self.filled[order]
+        self.index = {unsorted[before]: position for position, before in enumerate(order)}
+
     @property
     def accounts(self) -> list[str]:
         """Whose rows there are, in their order."""

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from siphonwatch.detector.judging import shard as shard_module
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.scorer import Scorer
+from siphonwatch.detector.judging.shadow import copied
 from siphonwatch.detector.judging.shard import Shard
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import Pane
+from siphonwatch.detector.sketch.panes import Panes
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.contracts.samples import rows
@@ -59,3 +66,19 @@ def test_who_was_let_go_and_came_again_is_a_change_and_nobody_dropped() -> None:
     assert shard.accounts.ids == [first]
     assert shard.take_crowded() == 4
     assert shard.take_changes() == ([first], [second])
+
+
+def test_how_many_accounts_are_judged_in_one_go_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = simulate(World(accounts=30, days=0.5, seed=3, start=1_780_000_000.0)).requests
+    panes = Panes(DEFAULT)
+    panes.add(batch(requests, [epoch_ms(each.timestamp) for each in requests]))
+    ticks = panes.seal(panes.last)
+    found = []
+    for together in (4096, 7):
+        monkeypatch.setattr(shard_module, "TOGETHER", together)
+        shard = Shard(Scorer(prior.load(), replace(DEFAULT, judged_floor=1), Context(height=-20.0)))
+        told = [shard.judge(tick, tick * DEFAULT.tick_ms, copied([pane])[0]).findings for tick, pane in ticks]
+        found.append((told, shard.accounts.ids, shard.accounts.known()[0].tobytes(), shard.accounts.known()[1].tobytes()))
+    assert max(len(pane.accounts) for _, pane in ticks) > 7
+    assert any(told for told in found[0][0])
+    assert found[0] == found[1]
