@@ -175,12 +175,15 @@ class Keeper:
         return found | by_shard(snapshot.pack_accounts(shard.accounts, sorted(shard.accounts.ids)), [], shard.verdicts, height)
 
     def check(self) -> None:
-        """See whether the store is as this keeper left it; what is not is written again from memory."""
+        """See whether the store is as this keeper left it; what is not is written again from memory.
+
+        In the middle of a step it says no more than who it is: no judge would find it again to have it load what is stored.
+        """
         if not self._lock.acquire(blocking=False):
             return  # a judge asks just now
         try:
             partitions, _ = self._assigned
-            if not partitions or not self._clean or self._staged:
+            if not partitions:
                 return
             try:
                 faults = self._store.check_shards(self._fences)
@@ -188,8 +191,8 @@ class Keeper:
                 log.warning("another worker keeps some of these shards by now")
                 self._let_go()
                 return
-            recovery.report(self._metrics, [fault for _, fault in faults])
-            if faults:
+            if faults and self._clean and self._staged is None:
+                recovery.report(self._metrics, [fault for _, fault in faults])
                 self._rewrite({shard for shard, _ in faults})
             owners = self._store.owners().of
             if any(owners.get(partition) != self.name for partition in partitions):

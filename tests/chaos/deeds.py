@@ -117,9 +117,13 @@ def frozen_in_a_step(scene: Scene) -> str:
     return f"{_freeze(scene, victim, 0.1)}{f', as it came to {when}' if came else ''}"
 
 
-@deed("pause")
+@deed("pause until all that is due is judged", 2)
 def pause(scene: Scene) -> str:
-    return f"{a_moment(scene, 2.0, 6.0):.1f} s"
+    """Nobody waits for anybody who does not come, nor for what is not there."""
+    paused, due = a_moment(scene, 2.0, 4.0), scene.due
+    begun = time.monotonic()
+    wait_until(lambda: scene.judged(due), 60, f"tick {due} to be judged while nothing is done")
+    return f"{paused + time.monotonic() - begun:.1f} s"
 
 
 # ------------------------------------------------------------------------------------------------------ services

@@ -18,6 +18,7 @@ import redis
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from siphonwatch.detector.judging.accounts import SHARDS
+from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.common.hashkey import HashKey
 from siphonwatch.streams.stores.server import LAYOUT, shard_in
@@ -180,6 +181,19 @@ class Scene:
         except Unavailable:
             return 0
 
+    @property
+    def due(self) -> int:
+        """The newest tick that may be judged now, as far as Redis says."""
+        positions = [each.position for each in self.live.store.positions(PARTITIONS)]
+        return min(UNSEALED if position is None else position.watermark - 1 for position in positions)
+
+    def judged(self, tick: int) -> bool:
+        """Whether this tick was judged, as far as Redis says; the workers are looked at as well."""
+        self.look()
+        with contextlib.suppress(Unavailable, msgspec.DecodeError):  # what an earlier deed did is not yet repaired
+            return self.live.closed >= tick
+        return False
+
     # ------------------------------------------------------------------------------------------------ the end
 
     def finish(self) -> None:
@@ -194,6 +208,7 @@ class Scene:
             return self.read >= written
 
         wait_until(all_read, 30, "all records to be stored")
+        wait_until(lambda: self.judged(self.due), 60, "those who live to judge what is due")
         self.live.finish(written, 60)
 
     def close(self) -> None:

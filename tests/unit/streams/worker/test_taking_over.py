@@ -11,6 +11,7 @@ from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.sketch.panes import Panes
+from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.stores.base import Position
 from siphonwatch.streams.stores.memory import MemoryStore
 
@@ -59,3 +60,23 @@ def test_who_reads_again_finds_that_judging_has_begun_anew(monkeypatch: pytest.M
     after, _ = judge_of_all(store)
     after.step(1)
     assert closed == [UNSEALED]
+
+
+def test_a_step_that_was_cut_short_goes_on_though_it_is_forgotten_who_keeps_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    filled(store)
+    judge, keeper = judge_of_all(store)
+
+    def away(*_: object) -> None:
+        raise Unavailable("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "judged", away)
+        with pytest.raises(Unavailable):
+            judge.step(1)
+    store._owners.of.clear()
+    for _ in range(3):
+        keeper.check()
+        judge.step(1)
+    assert judge.engine.context.closed > UNSEALED
+    assert store.context() is not None
