@@ -155,16 +155,18 @@ class Judge:
 
     def _resume(self, partitions: int) -> bool:
         """Go on with what is in memory: the store has it, or gets it. Whether all is well now."""
+        faults: list[Fault] = []
         if self._pending is None:
             try:
                 self._store.check(self._fence)
                 self._doubt = False
                 return True
             except Behind as error:
-                recovery.report(self._metrics, [Fault(error.kind, error.what, str(error))])
+                faults = [Fault(error.kind, error.what, str(error))]
         same = self._keepers.same(partitions)
         if same is None:
             return False  # some of the shards have nobody who keeps them just now
+        recovery.report(self._metrics, faults)
         lead, before = self._store.lead(), self._fence  # finishes what was closed
         self._fence = lead.fence
         if lead.found.epoch > before.epoch:

@@ -116,7 +116,7 @@ class Keepers:
                 if answer.name in others:
                     if answer.error:
                         raise wire.raised(answer.name, answer.error)
-                    found[answer.name] = wire.result(function, answer.value)
+                    found[answer.name] = _value(answer, function)
         return [found[name] for name in self._of]
 
     def _answers(self, id: str, ends: float) -> list[wire.Answer]:
@@ -131,6 +131,13 @@ class Keepers:
             if time.monotonic() > ends:
                 raise Unavailable(f"a worker that keeps a part of the accounts has not answered for {PATIENCE:.0f} s: see its log")
         return [answer for each in said if (answer := _read(each)) is not None]
+
+
+def _value(answer: wire.Answer, function: Callable[..., Any]) -> Any:
+    try:
+        return wire.result(function, answer.value)
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"{answer.name} does not answer as this version asks ({error}): run one version in all workers") from error
 
 
 def _read(said: bytes) -> wire.Answer | None:
