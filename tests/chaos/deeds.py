@@ -25,7 +25,7 @@ SPOILT = (  # (key, field): any where it is empty, something more where there is
     *(("meta", field) for field in ("position", "epoch", "sealed")),
     ("ids:*", None), ("asks", None),
 )  # fmt: skip
-RIGHTS = ("-@scripting", "-@read", "-hincrby", "-unlink", "-zadd")
+RIGHTS = ("-@scripting", "-@read", "-hincrby", "-unlink", "-zadd", "-xadd", "-blpop")
 
 
 def deed(name: str, often: int = 1) -> Callable[[Deed], Deed]:
@@ -204,9 +204,11 @@ def evict_shard(scene: Scene) -> str:
     return f"{len(keys)} of shard {shard}"
 
 
-@deed("what judge and keepers say to each other is lost", 2)
+@deed("what judge and keepers say, or have staged, is lost", 3)
 def evict_words(scene: Scene) -> str:
-    name = scene.rng.choice(SPOKEN)
+    name = scene.rng.choice((*SPOKEN, "redo:*"))
+    if name == "redo:*":
+        scene.asked("stage", 5.0)
     ends = time.monotonic() + 2.0
     while not (keys := scene.keys(name)) and time.monotonic() < ends:
         time.sleep(0.002)  # answers are there for a moment only
