@@ -194,11 +194,12 @@ class Judge:
             return False
         begun = self._keepers.begin(self._judged)
         accounts = sum(each.accounts for each in begun)
-        judged = accounts > 0 or any(each.dropped >= 0 for each in progress)
+        lost = any(each.lost for each in begun)
+        judged = accounts > 0 or lost or any(each.dropped >= 0 for each in progress)
         if not self._judged and judged and not self._context_lost:
             recovery.report(self._metrics, [Fault("missing", "context", "judge")])
             self._context_lost = True
-        if self._context_lost or any(each.lost for each in begun):
+        if self._context_lost or lost:
             self._go_on_without(self._context_lost or accounts == 0, accounts, len(progress))
         if any(each.fresh for each in begun) and self.engine.scorer.word != Word():
             self.engine.shards.all(partial(Shard.obey, word=self.engine.scorer.word))

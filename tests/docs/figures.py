@@ -119,6 +119,6 @@ def sizing() -> str:
             f"| 1,000 requests/s of an old log | a replay, one hour of it | {3600 * 1000 / replay:.0f} s | *{replay_row}* |",
             f"| 1,000 requests/s | Redis, ids of requests | {hour:.0f} MB | eight bytes a request, of four ticks |",
             f"| 1,000,000 accounts | Redis | {redis * 1e6 / 1e9:.2f} GB | *{redis_row}* |",
-            f"| 1,000,000 accounts | the judge, rows and records | {row * 1e6 / 1e9:.2f} GB | {row:,} bytes each, in this code |",
+            f"| 1,000,000 accounts | all workers, rows and records | {row * 1e6 / 1e9:.2f} GB | {row:,} bytes each, in this code |",
         ]
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.streams.stores import whole
 
 from tests.gateways.conftest import TOKEN, RunningSidecar, ask, verdict
@@ -101,10 +102,15 @@ def test_whatever_redis_answers_it_is_asked_again(own: RunningSidecar, trouble) 
     is_well(own, trouble.__name__)
 
 
+def standings(own: RunningSidecar, account: str) -> str:
+    """The key that an account's standing is read from."""
+    return own.store._server.of_shard(shard_of(account), "standings")
+
+
 def test_keys_of_another_type_are_told(own: RunningSidecar) -> None:
     client = own.redis.client()
     for name in ("standings", "judge"):
-        key = own.store._key(name)
+        key = standings(own, "bad") if name == "standings" else own.store._key(name)
         client.rename(key, "kept")
         client.set(key, "what is this?")
         if name == "standings":
@@ -145,11 +151,12 @@ def test_where_only_writing_is_refused_decisions_stay_fresh_and_limits_are_its_o
 
 
 def test_one_standing_that_does_not_decode_costs_only_itself(own: RunningSidecar) -> None:
-    client, standings = own.redis.client(), own.store._key("standings")
+    client = own.redis.client()
     own.judge({"kept": verdict("kept", "block", 4.0), "too": verdict("too", "block", 4.0)})
     wait_until(lambda: status(own, "too") == 403, 5, "the block")
     for odd in (b"\xff\xfe", b"{", b"[]", b'["purple", 1.0]', b'["block", "high"]'):
-        client.hset(standings, mapping={"kept": odd, "too": odd})
+        for account in ("kept", "too"):
+            client.hset(standings(own, account), account, odd)
         is_well(own, "another")
         assert json.loads(ask(own.port, "/readyz").body)["standings_unread"] == 2
         assert status(own, "kept") == status(own, "too") == 403, "who was blocked stays blocked"
