@@ -99,6 +99,8 @@ class Reading:
         return dict(zip(keys, answers, strict=True))
 
     def standings(self) -> dict[str, Standing]:
-        """See the protocol."""
-        found = self._server.hashes(self._all("standings"))
+        """See the protocol. Who asks may not write: a key of another type is left to who keeps the shard."""
+        keys = self._all("standings")
+        known = self._server.read_all(keys, lambda pipe, key: pipe.hlen(key), 0, aside=False)
+        found = self._server.hashes(keys, lengths=known)
         return {account.decode(errors="replace"): read_standing(value) for some in found for account, value in some.items()}

@@ -195,9 +195,9 @@ class Server:
 
     def read_all(
         self, keys: Sequence[str], command: Callable[[Any, str], object], otherwise: T,
-        faults: list[Fault] | None = None, weights: Sequence[int] | None = None,
+        faults: list[Fault] | None = None, weights: Sequence[int] | None = None, aside: bool = True,
     ) -> list[T]:  # fmt: skip
-        """Read many keys in few round trips, as :meth:`read` does one."""
+        """Read many keys in few round trips, as :meth:`read` does one; where nothing may be set ``aside`` another type is an error."""
         found: list[T] = []
         for some in portions([1] * len(keys) if weights is None else weights, TOGETHER):
 
@@ -209,6 +209,8 @@ class Server:
 
             for at, answer in zip(some, ask(ask_some), strict=True):
                 if misplaced(answer):
+                    if not aside:
+                        raise MisplacedError(f"{keys[at]} is of another type: who keeps these accounts writes it again")
                     to = self.set_aside(keys[at])
                     (self.faults if faults is None else faults).append(Fault("unreadable", self.what(keys[at]), to))
                 elif isinstance(answer, Exception):
