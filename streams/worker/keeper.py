@@ -191,7 +191,7 @@ class Keeper:
                 log.warning("another worker keeps some of these shards by now")
                 self._let_go()
                 return
-            if faults and self._clean and self._staged is None:
+            if faults and self._clean and self._staged is None and not self._lost:  # or what is lost would look as if it were whole
                 recovery.report(self._metrics, [fault for _, fault in faults])
                 self._rewrite({shard for shard, _ in faults})
             owners = self._store.owners().of

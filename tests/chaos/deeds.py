@@ -200,8 +200,7 @@ def fields(scene: Scene) -> str:
 def evict_shard(scene: Scene) -> str:
     shard = scene.shard()
     keys = scene.keys("*", shard)
-    scene.client().delete(*keys)
-    return f"{len(keys)} of shard {shard}"
+    return f"{scene.client().delete(*keys) if keys else 0} of shard {shard}"
 
 
 @deed("what judge and keepers say, or have staged, is lost", 3)

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
+from siphonwatch.detector.request.columns import batch
+from siphonwatch.detector.request.request import epoch_ms
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch.clock import Clock
+from siphonwatch.detector.sketch.panes import Panes
+from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.contracts.samples import ids, rows, verdict
 from siphonwatch.streams.contracts.store import closing, everything
@@ -19,7 +25,10 @@ from siphonwatch.streams.stores.base import Fence, Kept, Position, ShardJudging,
 from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.stores.redis import RedisStore
 from siphonwatch.streams.stores.whole import by_shard, write
+from siphonwatch.streams.worker.keeper import Keeper
+from siphonwatch.streams.worker.metrics import Metrics
 
+from tests.services.judges import judge_of_all
 from tests.services.redis import Cluster, RedisServer
 
 NAMES = [f"account {number}" for number in range(4000)]
@@ -240,6 +249,22 @@ def test_a_shard_that_fell_back_before_more_was_staged_does_not_take_it(opened: 
     store.judged(*closing(store, "3", more))
     kept, _ = shown(opened(), MINE)
     assert kept.lost == {MINE[0]}, "the changes of the last judging are no changes of what was before it"
+
+
+def test_a_keeper_that_found_accounts_lost_does_not_write_them_as_if_they_were_whole(opened: Opened, redis_server: RedisServer) -> None:
+    """It looks after its shards before a judge has come to read all again, and is killed then."""
+    store, panes = opened(), Panes(DEFAULT)
+    requests = simulate(World(accounts=5, days=0.5, seed=1, start=1_780_000_000.0)).requests
+    added = panes.add(batch(requests, [epoch_ms(each.timestamp) for each in requests]))
+    store.commit(0, store.claim(0).fence, Position(len(requests), panes.clock, panes.watermark, panes.last), added.changed, added.ids)
+    judge, keeper = judge_of_all(store)
+    assert judge.step(1) > 0
+    lost = shard_of(keeper.shard.everybody()[0])
+    assert redis_server.client().delete(store._server.of_shard(lost, "accounts"))
+    after = Keeper(opened(), prior.load(), DEFAULT, Metrics())
+    after.assign({0}, 1)
+    after.check()
+    assert shown(opened(), range(SHARDS))[0].lost == {lost}
 
 
 def test_what_is_large_is_read_bit_by_bit(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
