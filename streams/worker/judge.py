@@ -200,7 +200,10 @@ class Judge:
             recovery.report(self._metrics, [Fault("missing", "context", "judge")])
             self._context_lost = True
         if self._context_lost or lost:
-            self._go_on_without(self._context_lost or accounts == 0, accounts, len(progress))
+            empty = self._context_lost or accounts == 0
+            if not empty and any(each.position is None for each in progress):
+                return False  # whoever claims that partition says how far back the log reaches
+            self._go_on_without(empty, accounts, len(progress))
         if any(each.fresh for each in begun) and self.engine.scorer.word != Word():
             self.engine.shards.all(partial(Shard.obey, word=self.engine.scorer.word))
         self._begun = True

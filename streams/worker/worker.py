@@ -23,7 +23,7 @@ from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.sketch.panes import Added, Panes
-from siphonwatch.streams.common.errors import Behind, Fenced, Sealed, Unavailable
+from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed, Unavailable
 from siphonwatch.streams.common.hashkey import HashKey
 from siphonwatch.streams.formats import Decoder
 from siphonwatch.streams.intake import Intake
@@ -288,6 +288,8 @@ class Worker:
             except Unavailable as error:
                 asked.set_exception(error)
                 raise
+            except Moved as error:
+                asked.set_exception(error)
         if 0 not in self._owned:
             return False
         if self.judging is None:
@@ -328,6 +330,8 @@ class Worker:
     def _reaches(self) -> bool:
         """Whether the log still holds all that was ever read of it."""
         positions = [progress.position for progress in self._store.positions(self._partitions)]
+        if None in positions:
+            raise Moved("a partition is to be read again, and nobody has begun to")
         return all(
             position is not None and position.first >= 0 and self._source.extent(partition).begins <= position.first
             for partition, position in enumerate(positions)

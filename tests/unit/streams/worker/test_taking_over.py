@@ -80,3 +80,20 @@ def test_a_step_that_was_cut_short_goes_on_though_it_is_forgotten_who_keeps_what
         judge.step(1)
     assert judge.engine.context.closed > UNSEALED
     assert store.context() is not None
+
+
+def test_how_far_back_the_log_reaches_is_asked_once_all_partitions_are_claimed() -> None:
+    """One that was just rewound has no position: that says nothing of the log, and what is lost is not yet given up."""
+    store = MemoryStore()
+    filled(store)
+    judge_of_all(store)[0].step(1)
+    judge, keeper = judge_of_all(store)
+    keeper._lost = True
+    store.rewind(0)
+    judge._reaches = lambda: pytest.fail("it was asked")
+    assert judge.step(1) == 0
+    assert keeper._lost
+    filled(store)
+    judge._reaches = lambda: True
+    judge.step(1)
+    assert not keeper._lost
