@@ -159,7 +159,7 @@ class KafkaSource:
                 consumer.seek_to_beginning(tp)
             else:
                 consumer.seek(tp, offset)
-        except (KafkaError, AssertionError) as error:
+        except (KafkaError, AssertionError, ValueError) as error:  # as the client says that it is not assigned any more
             raise BrokerUnavailable(f"partition {partition} moved away meanwhile") from error
 
     def extent(self, partition: int) -> Extent:
@@ -196,7 +196,7 @@ class KafkaSource:
             high, at = self._consumer.highwater(tp), self._consumer.position(tp, timeout_ms=1000)
             if high is None:  # not told as long as nothing was fetched since the seek
                 high = self._consumer.end_offsets([tp], timeout_ms=1000)[tp]
-        except (KafkaError, AssertionError, AttributeError):
+        except (KafkaError, AssertionError, AttributeError, ValueError):
             return None
         return None if high is None or at is None else max(int(high) - int(at), 0)
 

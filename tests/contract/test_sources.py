@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from siphonwatch.streams.common.errors import UsageError
+from siphonwatch.streams.common.errors import Unavailable, UsageError
 from siphonwatch.streams.contracts import SourceContract
 from siphonwatch.streams.contracts.source import BATCH, VALUES
 from siphonwatch.streams.sources import Source, SourceOptions, open_source
@@ -40,6 +40,14 @@ class TestKafkaSource(SourceContract):
         made = open_source(broker.url(topic), OPTIONS)
         yield made
         made.close()
+
+    def test_a_partition_that_moved_away_meanwhile_is_waited_for(self, source: Source) -> None:
+        """The group may give it to another between a poll and the seek that follows, as to a worker that was frozen."""
+        source.poll(0.0)
+        for offset in (0, None):
+            with pytest.raises(Unavailable, match="moved away"):
+                source.seek(99, offset)
+        assert source.lag(99) is None
 
 
 def test_an_unknown_scheme_says_what_is_known() -> None:
