@@ -57,17 +57,18 @@ class Settings:
     """Evidence under the flag at which the level is watch."""
     calm_ms: int = DAY_MS
     """Time under a level before it is left again: a harvester that rests a night stays throttled."""
-    false_alarms: float = 0.0005
-    """Share of innocent accounts that may be flagged over all time; half of one in a thousand, as campaigns may err too."""
+    false_alarms: float = 0.00075
+    """Share of innocent judged accounts that may be flagged over all time by themselves: about half of the accounts ask often enough to be
+    judged, and campaigns may err too."""
     tail_from: float = 0.80
     """The tail is read from this quantile of the judged accounts' evidence ..."""
     tail_to: float = 0.94
     """... to this one: what lies above may be harvesters, up to one account in twenty and a little."""
     tail_accounts: int = 200
     """Judged accounts before the stream's own tail is trusted."""
-    flag_range: float = 2.0
-    """How far the stream's tail may move the flag from its shipped height. Hands differ by as much: held to 0.4, streams that the prior
-    had not seen had one flag where their own tail allowed thirty at the same share of innocents."""
+    flag_range: float = 3.0
+    """How far the stream's tail may move the flag from its shipped height. Hands differ by as much: held to 2.0, one stream that the
+    prior had not seen stood at that bound, where its own tail allowed three times the flags of single accounts."""
 
     drift_odds: float = 0.3
     """What the flag is raised by while the whole population moves: caution instead of a flood."""
@@ -86,6 +87,11 @@ class Settings:
     """Accounts are linked this often: an account of a slow hydra asks twice in that time, and linking looks at everybody."""
     link_least: int = 3
     """Accounts that make a campaign."""
+    group_reach: float = 2.5
+    """How far under its height a group is still watched: it ranks its members before others, and flags nobody."""
+    group_under: float = 0.6
+    """What counts of each log-odd that a group is below its height: hands differ in how far their groups reach more than in their order, so
+    that a group may be well below a height that was set by others' and be a campaign all the same."""
     weak_odds: float = 2.0
     """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
     loose_odds: float = 1.0

@@ -48,7 +48,7 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
             above = scores - group_judge.height(strongest, prior, settings.reference_accounts)
             found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
     for one in context.campaigns:
-        one.evidence = context.height + one.strength
+        one.evidence = campaigns.evidence(campaigns.lent(one.strength, settings), context.height)
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
     return [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)], frozenset(found)
 
@@ -71,16 +71,39 @@ def _adopt(
     engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], above: Array,
     standing: group_judge.Standing, features: Array, at: int,
 ) -> set[int]:  # fmt: skip
-    """Make campaigns of the groups that are over their height, and give each the number of the known one that it goes on from."""
+    """Make campaigns of the groups that are over their height, and watch those not far below: they rank their members, and flag nobody.
+
+    Each gets the number of the known one that it goes on from. Who is in a campaign over its height stays there, whatever weaker group
+    they are in as well.
+    """
+    context, settings = engine.context, engine.settings
+    watched = [one for one in context.campaigns if one.strength < 0.0]
+    suspected = [one for one in context.campaigns if one.strength >= 0.0]
+    over = np.flatnonzero(above >= 0.0).tolist()
+    adopted = _take(engine, names, links, candidates, over, suspected, above, standing, features, at)
+    held = {name for one in context.campaigns if one.strength >= 0.0 for name in one.members}
+    free = np.array([name not in held for name in names])
+    rest = [members[free[members]] for members in candidates]
+    below = np.flatnonzero((above < 0.0) & (above >= -settings.group_reach)).tolist()
+    near = [part for part in below if len(rest[part]) >= settings.link_least]
+    adopted |= _take(engine, names, links, rest, near, watched, above, standing, features, at)
+    context.campaigns = [one for one in context.campaigns if one.strength >= 0.0 or len(one.members) >= settings.link_least]
+    return adopted
+
+
+def _take(
+    engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], chosen: list[int], known: list[Campaign],
+    above: Array, standing: group_judge.Standing, features: Array, at: int,
+) -> set[int]:  # fmt: skip
+    """Make campaigns of the ``chosen`` groups, each with the number of that of the ``known`` ones that it goes on from."""
     context = engine.context
-    flagged = np.flatnonzero(above >= 0.0).tolist()
     found: dict[frozenset[str], list[int]] = {}
-    for together in campaigns.united([candidates[number] for number in flagged]):
-        parts = [flagged[each] for each in together]
+    for together in campaigns.united([candidates[number] for number in chosen]):
+        parts = [chosen[each] for each in together]
         members = np.unique(np.concatenate([candidates[number] for number in parts]))
         found[frozenset(names[row] for row in members.tolist())] = parts
     adopted = set()
-    for number, group_names in campaigns.adopt(list(found), context.campaigns, context.next_campaign):
+    for number, group_names in campaigns.adopt(list(found), known, context.next_campaign):
         context.next_campaign = max(context.next_campaign, number + 1)
         parts = found[group_names]
         members = np.unique(np.concatenate([candidates[part] for part in parts]))
@@ -113,7 +136,7 @@ def _shares(
         core[fresh] = above[part]
         share[fresh] = above[part] - settings.loose_odds * lost - np.maximum(least - own[members[fresh]], 0.0)
     weak = settings.weak_odds * np.maximum(1.0 - 2.0 * strength, 0.0)
-    return [round(each, 6) for each in (share - weak).tolist()]
+    return [round(campaigns.lent(each, settings), 6) for each in (share - weak).tolist()]
 
 
 def _keep(

@@ -21,6 +21,7 @@ from siphonwatch.detector.scoring.population import Summary
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import account as verdict
+from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts.account import Reason
 
 Array = npt.NDArray[Any]
@@ -95,7 +96,7 @@ class Scorer:
     def shares(self, names: Sequence[str]) -> Array:
         """(N,) what accounts have of their campaigns' evidence now; ``NOTHING`` without one."""
         members, height = self.members, self.context.height
-        return np.array([height + members[name][1] if name in members else NOTHING for name in names], dtype=np.float64)
+        return np.array([campaigns.evidence(members[name][1], height) if name in members else NOTHING for name in names], dtype=np.float64)
 
     def standing(self, names: Sequence[str], records: Array) -> Array:
         """(N,) evidence as it stands now: an account's own or its campaign's."""

@@ -51,13 +51,15 @@ class Standing:
         parts = [_span(groups.closer(each), 0.0, 4.0) for each in close] + [_span(groups.likeness(each), 0.0, 3.0) for each in like]
         self.alike = np.mean(parts, axis=0)
         self.steady = _span(groups.steady, 0.3, 0.9)
+        self.whole = 1.0 - _span(groups.mean(view.share("cut")[groups.member]), 0.0, 0.2)
+        self.making = _span(groups.mean(view.share("cue_generation")[groups.member]), 0.0, 0.2)
         created = view.state["created"].astype(np.float64)
         self.bonds = {
             "address": groups.sharing("address"),
             "payment": groups.sharing("payment"),
             "day": _span(groups.together(created, DAY), 0.0, 6.0),
             "week": _span(groups.together(created, 7 * DAY), 0.0, 6.0),
-            "began": _span(groups.together(view.first_minute, 120.0), 0.0, 5.0),
+            "began": _span(groups.together(groups.began, 120.0), 0.0, 5.0),
             "hand_over": _span(groups.hand_over, 0.0, 0.4),
         }
         self.bound = 1.0 - np.prod([1.0 - 0.8 * each for each in self.bonds.values()], axis=0)
@@ -112,6 +114,12 @@ FEATURES = (
     GroupFeature("even_load_of_one", lambda s: s.steady * s.alike, f"{_PEAKS}; {_APART}",
         "The same where the accounts are parts of one whole: their turns add up to one machine.",
         "has accounts that are parts of one whole and together load each hour alike"),
+    GroupFeature("even_load_in_full", lambda s: s.steady * s.alike * s.whole, f"{_PEAKS}; {_APART}; answers that are cut short",
+        "Who works off a list wants its answers to their end; most programs bound what they pay for.",
+        "has accounts that are parts of one whole, load each hour alike, and take their answers to the end"),
+    GroupFeature("making_of_one", lambda s: s.making * s.alike, f"questions that do not ask for data to be made; {_APART}",
+        "One account that has texts written by the dozen may write a test; many that are parts of one whole make a data set.",
+        "has accounts that are parts of one whole and ask for data to be made, {value} of the way from people to a list"),
     GroupFeature("beyond_chance", lambda s: 1.0 - LEAST / np.maximum(s.groups.size, LEAST), _FEW,
         "Three strangers in ten thousand will have much in common by chance; thirty will not.",
         "has {size} accounts: what a few have in common by chance, so many have not"),

@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 STRANGERS = 0.25  # share of the variance of requests that lies between strangers and not within them, about
 HEAVY = 3.0  # times the middle member's requests: beyond, an account does not speak for how the work is divided
 SMALLEST = 16.0  # variance of a logarithm within an account, at least: lengths are kept in sixteenths of a doubling
+DOUBT_HOURS = 3.0  # without load, imagined beside the hours worked: a few that are alike say little
+BEFORE_MINUTES = 240  # from the first request that is remembered of anybody: who is met so early may have been there before
 HAND_OVER_MINUTES = 10  # between one account's last request and another one's first
 DAY = 86_400.0
 _PACKED = 1e11  # parts the groups on one line of moments
@@ -119,7 +121,7 @@ class Groups:
         """How evenly the whole group's load lies over the hours in which it works: the hours' worth of even load, as a share of them."""
         load = np.add.reduceat(self.view.hours[self.member].astype(np.float64), self.first, axis=0)
         full = load.sum(axis=1) ** 2 / np.maximum((load**2).sum(axis=1), 1.0)
-        result: Array = full / np.maximum((load > 0).sum(axis=1), 1)
+        result: Array = full / ((load > 0).sum(axis=1) + DOUBT_HOURS)
         return result
 
     def likeness(self, everyone: Array) -> Array:
@@ -171,6 +173,14 @@ class Groups:
         most = np.zeros(len(self))
         np.maximum.at(most, group, denser)
         return most
+
+    @cached_property
+    def began(self) -> Array:
+        """(N,) minute of each account's first request; 0 where it may have been at work before what is remembered begins."""
+        first = self.view.first_minute
+        known = first[first > 0]
+        result: Array = np.where(first >= (known.min() if len(known) else 0.0) + BEFORE_MINUTES, first, 0.0)
+        return result
 
     @cached_property
     def hand_over(self) -> Array:

@@ -29,7 +29,7 @@ def judged(traffic: Traffic) -> tuple[int, int, int, int]:
     _, records = engine.accounts.known()
     flagged = {name for name, row in engine.accounts.index.items() if int(records["flagged_at"][row]) != NEVER}
     mine = {account for account, label in traffic.labels.items() if IN_GROUP in label.traits}
-    pulled = {account for one in engine.context.campaigns for account in one.members}
+    pulled = {account for one in engine.context.campaigns if one.strength >= 0.0 for account in one.members}  # others are watched alone
     return len(mine & pulled), len(mine), len(mine & flagged), len((flagged & pulled) - mine)
 
 

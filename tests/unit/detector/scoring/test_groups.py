@@ -111,8 +111,18 @@ def test_who_goes_on_where_another_one_stopped_hands_over() -> None:
 
 def test_a_list_loads_its_hours_evenly_and_people_have_peaks() -> None:
     assert standing(divided()).steady[0] > standing(strangers()).steady[0] + 0.2
-    resting = [each for each in divided() if int(float(each.timestamp)) // 3600 % 2 == 0]
-    assert standing(resting).steady[0] == pytest.approx(standing(divided()).steady[0], abs=0.1), "hours off cost throughput, not evenness"
+    longer = [msgspec.structs.replace(each, timestamp=float(each.timestamp) + 6 * 3600 * part) for part in range(8) for each in divided()]
+    resting = [each for each in longer if int(float(each.timestamp)) // 3600 % 2 == 0]
+    assert standing(resting).steady[0] == pytest.approx(standing(longer).steady[0], abs=0.1), "hours off cost throughput, not evenness"
+    assert standing(longer).steady[0] > standing(divided()).steady[0] + 0.2, "a few even hours say little"
+
+
+def test_who_was_there_before_the_log_did_not_begin_together() -> None:
+    others = [request(100 + number, 0, START + number * 10_800, "alone") for number in range(40)]
+    later = [msgspec.structs.replace(each, timestamp=float(each.timestamp) + 86_400) for each in divided()]
+    at_once, one_day_later = (view(sorted([*others, *each], key=lambda one: float(one.timestamp))) for each in (divided(), later))
+    bonds = [Standing(Groups(each, np.full(len(each), -2.0), [np.arange(SIZE)])).bonds["began"][0] for each in (at_once, one_day_later)]
+    assert bonds[0] == 0.0 < bonds[1]
 
 
 def _user(each: Request, number: int) -> Request:
