@@ -34,6 +34,8 @@ class Context:
     taught: list[str] = field(default_factory=list)  # ids of the rulings that the lesson rests on
     lesson: Lesson = field(default_factory=Lesson)
     queue: list[Card] = field(default_factory=list)  # whom to look at next, as of this epoch
+    watched: list[Campaign] = field(default_factory=list)  # groups below their height: they rank their members, and nobody is told
+    next_watched: int = 1  # numbers of their own, so that those of campaigns have no gaps
 
     def meet_models(self, met: Array, tick: int, settings: Settings) -> None:
         """Note models that nobody used before, from the ascending marks of those that a tick's requests were answered by."""
@@ -52,14 +54,13 @@ class Context:
     @property
     def named(self) -> set[str]:
         """Every account that is named here."""
-        members = {name for one in self.campaigns for name in one.members}
+        members = {name for one in (*self.campaigns, *self.watched) for name in one.members}
         return members.union(*([card.account, *card.accounts] for card in self.queue))
 
     def without(self, names: set[str]) -> None:
-        """Forget accounts by name, in campaigns and in the queue."""
-        for one in self.campaigns:
-            left = [row for row, name in enumerate(one.members) if name not in names]
-            one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
+        """Forget accounts by name, in campaigns, in groups that are watched, and in the queue."""
+        for one in (*self.campaigns, *self.watched):
+            one.part_with(names)
         self.queue = [
             msgspec.structs.replace(card, accounts=[each for each in card.accounts if each not in names])
             for card in self.queue

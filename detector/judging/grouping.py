@@ -17,6 +17,7 @@ from siphonwatch.detector.judging.shards import fetch, linkable
 from siphonwatch.detector.scoring import group_judge
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.groups import Groups
+from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.verdicts import account as verdict
 from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts import linking
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], frozenset[int]]:
-    """Link and judge: what is told of campaigns at event time ``at`` (ms), and the numbers of those that were found just now."""
+def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], frozenset[str]]:
+    """Link and judge: what is told of campaigns at event time ``at`` (ms), and who is in a group that was found just now."""
     context, settings, prior, scorer = engine.context, engine.settings, engine.prior.groups, engine.scorer
     _leave(engine)
     chosen = fetch(engine.shards, linkable(engine.shards, settings))
-    found: set[int] = set()
+    found: set[str] = set()
     if prior is not None and len(chosen.names) >= settings.link_least:
         view = scorer.view(chosen.rows)
         own = scorer.shipped.log_odds(matrix(view), scorer.summary)  # rulings are on accounts, and move them all: groups stay as they were
@@ -48,72 +49,77 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
             above = scores - group_judge.height(strongest, prior, settings.reference_accounts)
             found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
     for one in context.campaigns:
-        one.evidence = campaigns.evidence(campaigns.lent(one.strength, settings), context.height)
+        one.evidence = context.height + one.strength
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
     return [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)], frozenset(found)
 
 
 def _leave(engine: Engine) -> None:
-    """Members that are no longer known leave their campaigns; a campaign that has too few left is over."""
+    """Members that are no longer known leave their groups; a group that has too few left is over."""
     context, settings = engine.context, engine.settings
-    members = sorted({name for one in context.campaigns for name in one.members})
+    members = sorted({name for one in (*context.campaigns, *context.watched) for name in one.members})
     known = {name for part in engine.shards.all(partial(Shard.known, names=members)) for name in part}
-    for one in context.campaigns:
-        left = [row for row, name in enumerate(one.members) if name in known]
-        if len(left) < len(one.members):
-            one.members, one.shares = [one.members[row] for row in left], [one.shares[row] for row in left]
-    strongest = sorted(context.campaigns, key=lambda one: (-one.strength, one.number))[: settings.campaigns_most]
+    gone = set(members) - known
+    for one in (*context.campaigns, *context.watched):
+        one.part_with(gone)
+    context.campaigns, context.watched = _strongest(context.campaigns, settings), _strongest(context.watched, settings)
+
+
+def _strongest(groups: list[Campaign], settings: Settings) -> list[Campaign]:
+    """As many as are kept, of those that have members enough."""
+    strongest = sorted(groups, key=lambda one: (-one.strength, one.number))[: settings.campaigns_most]
     stay = {one.number for one in strongest if len(one.members) >= settings.link_least}
-    context.campaigns = [one for one in context.campaigns if one.number in stay]
+    return [one for one in groups if one.number in stay]
 
 
 def _adopt(
     engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], above: Array,
     standing: group_judge.Standing, features: Array, at: int,
-) -> set[int]:  # fmt: skip
+) -> set[str]:  # fmt: skip
     """Make campaigns of the groups that are over their height, and watch those not far below: they rank their members, and flag nobody.
 
-    Each gets the number of the known one that it goes on from. Who is in a campaign over its height stays there, whatever weaker group
-    they are in as well.
+    Each goes on from the known one that it shares most members with. Who is in a campaign stays there, whatever weaker group they are in
+    as well. Returns who is in one that was found.
     """
     context, settings = engine.context, engine.settings
-    watched = [one for one in context.campaigns if one.strength < 0.0]
-    suspected = [one for one in context.campaigns if one.strength >= 0.0]
     over = np.flatnonzero(above >= 0.0).tolist()
-    adopted = _take(engine, names, links, candidates, over, suspected, above, standing, features, at)
-    held = {name for one in context.campaigns if one.strength >= 0.0 for name in one.members}
+    told = _take(engine, context.campaigns, context.next_campaign, names, links, candidates, over, above, standing, features, at)
+    held = {name for one in context.campaigns for name in one.members}
+    for one in context.watched:
+        one.part_with(held)
     free = np.array([name not in held for name in names])
     rest = [members[free[members]] for members in candidates]
     below = np.flatnonzero((above < 0.0) & (above >= -settings.group_reach)).tolist()
     near = [part for part in below if len(rest[part]) >= settings.link_least]
-    adopted |= _take(engine, names, links, rest, near, watched, above, standing, features, at)
-    context.campaigns = [one for one in context.campaigns if one.strength >= 0.0 or len(one.members) >= settings.link_least]
-    return adopted
+    kept = _take(engine, context.watched, context.next_watched, names, links, rest, near, above, standing, features, at)
+    context.watched = [one for one in context.watched if len(one.members) >= settings.link_least]
+    context.next_campaign = max([context.next_campaign, *(number + 1 for number in told)])
+    context.next_watched = max([context.next_watched, *(number + 1 for number in kept)])
+    found = [one for one in context.campaigns if one.number in told] + [one for one in context.watched if one.number in kept]
+    return {name for one in found for name in one.members}
 
 
 def _take(
-    engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], chosen: list[int], known: list[Campaign],
-    above: Array, standing: group_judge.Standing, features: Array, at: int,
+    engine: Engine, known: list[Campaign], fresh: int, names: list[str], links: linking.Links, candidates: list[Array],
+    chosen: list[int], above: Array, standing: group_judge.Standing, features: Array, at: int,
 ) -> set[int]:  # fmt: skip
-    """Make campaigns of the ``chosen`` groups, each with the number of that of the ``known`` ones that it goes on from."""
-    context = engine.context
+    """Take the ``chosen`` groups into the ``known`` ones, each as the one that it goes on from or under a fresh number."""
     found: dict[frozenset[str], list[int]] = {}
     for together in campaigns.united([candidates[number] for number in chosen]):
         parts = [chosen[each] for each in together]
         members = np.unique(np.concatenate([candidates[number] for number in parts]))
         found[frozenset(names[row] for row in members.tolist())] = parts
-    adopted = set()
-    for number, group_names in campaigns.adopt(list(found), known, context.next_campaign):
-        context.next_campaign = max(context.next_campaign, number + 1)
+    taken = set()
+    for number, group_names in campaigns.adopt(list(found), known, fresh):
         parts = found[group_names]
         members = np.unique(np.concatenate([candidates[part] for part in parts]))
         tied, strength = linking.ties(members, links)
         share = _shares(members, strength, parts, candidates, above, standing.groups.own, engine)
         lead = max(parts, key=lambda part: (above[part], -part))
         why = campaigns.reasons(standing, lead, features[lead], engine.prior.groups) if engine.prior.groups else []
-        _keep(engine, number, [names[row] for row in members.tolist()], share, float(above[lead]), tied, why, at)
-        adopted.add(number)
-    return adopted
+        _keep(engine, known, number, [names[row] for row in members.tolist()], share, float(above[lead]), tied, why, at)
+        taken.add(number)
+    return taken
 
 
 def _shares(
@@ -140,15 +146,14 @@ def _shares(
 
 
 def _keep(
-    engine: Engine, number: int, names: list[str], share: list[float], strength: float, tied: dict[str, float],
+    engine: Engine, known: list[Campaign], number: int, names: list[str], share: list[float], strength: float, tied: dict[str, float],
     why: list[verdict.Reason], at: int,
 ) -> None:  # fmt: skip
-    """Add what was found to the campaign of that number: the strongest so far, of it and of each member."""
-    context = engine.context
-    one = next((each for each in context.campaigns if each.number == number), None)
+    """Add what was found to the one of that number among the ``known``: the strongest so far, of it and of each member."""
+    one = next((each for each in known if each.number == number), None)
     if one is None:
         one = Campaign(number, [], at, NOTHING, tied)
-        context.campaigns.append(one)
+        known.append(one)
     had = dict(zip(one.members, one.shares, strict=True))
     for name, value in zip(names, share, strict=True):
         if value >= -engine.settings.watch_margin or name in had:  # who is not even watched for it is no member
@@ -157,10 +162,9 @@ def _keep(
     one.shares = [had[name] for name in one.members]
     if strength >= one.strength:
         one.strength, one.ties, one.reasons = strength, tied, why
-    for other in context.campaigns:  # who was found to belong here leaves the others
-        left = [row for row, name in enumerate(other.members) if name not in had]
-        if other is not one and len(left) < len(other.members):
-            other.members, other.shares = [other.members[row] for row in left], [other.shares[row] for row in left]
+    for other in known:  # who was found to belong here leaves the others
+        if other is not one:
+            other.part_with(had)
     records = fetch(engine.shards, one.members).records
     one.requests = int(records["requests"].sum())
     one.tokens_out = int(records["tokens_out"].sum())

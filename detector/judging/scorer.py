@@ -86,15 +86,17 @@ class Scorer:
 
     @property
     def members(self) -> dict[str, tuple[int, float]]:
-        """Account -> the number of its campaign, and what it has of its strength over the flag's height."""
+        """Account -> the number of its campaign, 0 for a group that is only watched, and what it has of that one's strength."""
         if self._shares is None:
+            watched = [(0, one) for one in self.context.watched]
+            told = [(one.number, one) for one in self.context.campaigns]  # last, as they count before what is watched
             self._shares = {
-                name: (one.number, share) for one in self.context.campaigns for name, share in zip(one.members, one.shares, strict=True)
+                name: (number, share) for number, one in [*watched, *told] for name, share in zip(one.members, one.shares, strict=True)
             }
         return self._shares
 
     def shares(self, names: Sequence[str]) -> Array:
-        """(N,) what accounts have of their campaigns' evidence now; ``NOTHING`` without one."""
+        """(N,) what accounts have of their groups' evidence now; ``NOTHING`` without one."""
         members, height = self.members, self.context.height
         return np.array([campaigns.evidence(members[name][1], height) if name in members else NOTHING for name in names], dtype=np.float64)
 
@@ -120,18 +122,19 @@ class Scorer:
         return result
 
     def reasons(self, names: Sequence[str], rows: Array, records: Array) -> list[list[Reason]]:
-        """The strongest features of each account, or of its campaign where that is the stronger."""
+        """The strongest features of each account, or of its campaign where that is the stronger; one that is only watched has its own."""
         if not len(rows):
             return []
         features = matrix(self.view(rows))
         over, shared = self.over_median(features), self.shares(names) > records["current"]
         groups = {one.number: one for one in self.context.campaigns}
+        numbers = [self.members[name][0] if lent else 0 for name, lent in zip(names, shared.tolist(), strict=True)]
         alike = self.model.resemblance(features, self.summary).tolist()
         return [
-            verdict.of_campaign(groups[self.members[name][0]].reasons)
-            if lent
+            verdict.of_campaign(groups[number].reasons)
+            if number
             else verdict.with_resemblance(verdict.reasons(features[row], over[row], self.summary), alike[row])
-            for row, (name, lent) in enumerate(zip(names, shared.tolist(), strict=True))
+            for row, number in enumerate(numbers)
         ]
 
 

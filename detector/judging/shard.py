@@ -284,8 +284,8 @@ class Shard:
         self.changed.update(names)
         return self._verdicts(everybody, at, tick)
 
-    def grouped(self, context: Context, found: frozenset[int], at: int, tick: int) -> list[Verdict]:
-        """Take over who belongs to which campaign; those of the numbers ``found`` were just found, and lend of their evidence."""
+    def grouped(self, context: Context, found: frozenset[str], at: int, tick: int) -> list[Verdict]:
+        """Take over who belongs to which campaign; the groups of the accounts ``found`` were just found, and lend of their evidence."""
         self.scorer.turned(context)
         members, records = self.scorer.members, self.accounts.records
         ids, numbers = self.accounts.ids, self.accounts.known()[1]["campaign"]
@@ -295,7 +295,7 @@ class Shard:
         names = sorted(name for name in members if name in self.accounts.index)
         position = self.accounts.positions(names)
         number = np.array([members[name][0] for name in names], dtype=np.uint32)
-        fresh = np.isin(number, list(found))
+        fresh = np.array([name in found for name in names], dtype=bool)
         self.changed.update(name for name, new in zip(names, fresh | (records["campaign"][position] != number), strict=True) if new)
         records["campaign"][position] = number
         lent = np.where(fresh, self.scorer.shares(names), NOTHING)

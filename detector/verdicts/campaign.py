@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -52,6 +53,12 @@ class Campaign(msgspec.Struct):
     def name(self) -> str:
         """How a person names it."""
         return campaign_name(self.number)
+
+    def part_with(self, names: Container[str]) -> None:
+        """Let members go."""
+        left = [row for row, name in enumerate(self.members) if name not in names]
+        if len(left) < len(self.members):
+            self.members, self.shares = [self.members[row] for row in left], [self.shares[row] for row in left]
 
 
 class CampaignVerdict(msgspec.Struct, frozen=True, tag_field="kind", tag="campaign"):

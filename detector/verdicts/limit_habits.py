@@ -59,7 +59,7 @@ def of_campaigns(
     found = []
     for one in campaigns:
         members = sorted(together.get(one.number, ()), key=lambda member: member[0])
-        if len(members) < 2 or one.strength < 0.0:  # a group that is only watched is no suspect
+        if len(members) < 2:
             continue
         limit = max(rpm for _, _, rpm in members)
         counts, peaks = limits.combined(np.concatenate([row for _, row, _ in members]), limit)

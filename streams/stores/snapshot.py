@@ -43,6 +43,8 @@ class _Stored(msgspec.Struct):
     taught: list[str]
     lesson: Lesson
     queue: list[Card]
+    watched: list[Campaign] = []  # what was stored before has none
+    next_watched: int = 1
 
 
 def pack_context(engine: Engine) -> bytes:
@@ -66,6 +68,8 @@ def pack_context(engine: Engine) -> bytes:
             context.taught,
             context.lesson,
             context.queue,
+            context.watched,
+            context.next_watched,
         )
     )
 
@@ -94,6 +98,7 @@ def unpack_context(value: bytes, settings: Settings) -> Context:
         stored.closed, stored.epoch, stored.height, Population(counts), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting, stored.begun, stored.models,
         stored.released, stored.taught, stored.lesson, stored.queue,
+        stored.watched, stored.next_watched,
     )  # fmt: skip
 
 

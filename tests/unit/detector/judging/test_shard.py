@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from siphonwatch.detector.judging import shard as shard_module
-from siphonwatch.detector.judging.accounts import SHARDS, shard_of
+from siphonwatch.detector.judging.accounts import NOTHING, SHARDS, shard_of
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.scorer import Scorer
 from siphonwatch.detector.judging.shadow import copied
@@ -19,6 +19,8 @@ from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.detector.sketch.panes import Panes
+from siphonwatch.detector.verdicts import account as verdict
+from siphonwatch.detector.verdicts import campaign as campaigns
 from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.contracts.samples import rows
@@ -36,7 +38,7 @@ def test_members_who_are_silent_are_held_and_that_is_a_change() -> None:
     shard = Shard(Scorer(prior.load(), DEFAULT, context))
     shard.accounts.put(NAMES, state.empty(3), np.zeros(3, shard.accounts.records.dtype))
     context.campaigns = [campaign()]
-    told = shard.grouped(context, frozenset({1}), HOUR, 1)
+    told = shard.grouped(context, frozenset(NAMES), HOUR, 1)
     assert {one.account_id for one in told} == set(NAMES)
     assert shard.take_changes() == (NAMES, [])
     assert shard.grouped(context, frozenset(), 4 * HOUR, 2) == [], "nothing to tell, as all stand where they stood"
@@ -48,12 +50,31 @@ def test_who_is_in_no_campaign_any_more_is_a_change() -> None:
     context = Context(height=DEFAULT.flag_odds, campaigns=[campaign()])
     shard = Shard(Scorer(prior.load(), DEFAULT, context))
     shard.accounts.put(NAMES, state.empty(3), np.zeros(3, shard.accounts.records.dtype))
-    shard.grouped(context, frozenset({1}), HOUR, 1)
+    shard.grouped(context, frozenset(NAMES), HOUR, 1)
     shard.take_changes()
     context.campaigns = []
     shard.grouped(context, frozenset(), 4 * HOUR, 2)
     assert shard.accounts.records["campaign"][:3].tolist() == [0, 0, 0]
     assert shard.take_changes() == (NAMES, [])
+
+
+def test_a_group_that_is_watched_ranks_its_members_by_reasons_of_their_own_and_is_no_campaign() -> None:
+    lent = verdict.Reason("lent", 0.0, 0.0, 1.0, 1.0, "A group's.", verdict.EXTRACTION)
+    watched = Campaign(1, list(NAMES), 0, 0.0, {}, strength=-1.0, shares=[-0.5, -0.6, -0.7], reasons=[lent])
+    context = Context(height=DEFAULT.flag_odds, watched=[watched], campaigns=[Campaign(1, ["c"], 0, 9.0, {}, strength=5.0, shares=[5.0])])
+    shard = Shard(Scorer(prior.load(), DEFAULT, context))
+    fresh = np.zeros(3, shard.accounts.records.dtype)
+    for name in ("own", "current", "evidence"):
+        fresh[name] = NOTHING
+    shard.accounts.put(NAMES, state.empty(3), fresh)
+    told = {one.account_id: one for one in shard.grouped(context, frozenset(NAMES), HOUR, 1)}
+    records = shard.accounts.records[:3]
+    assert records["campaign"].tolist() == [0, 0, 1], "a name in both is the campaign's"
+    assert records["evidence"].tolist() == [campaigns.evidence(share, context.height) for share in (-0.5, -0.6, 5.0)]
+    assert shard.take_changes() == (NAMES, []), "the ranking is kept"
+    assert set(told) == {"c"}
+    said = shard.scorer.reasons(NAMES[:2], shard.accounts.rows[:2], records[:2])
+    assert all(reasons and "lent" not in [one.feature for one in reasons] for reasons in said)
 
 
 def test_who_was_let_go_and_came_again_is_a_change_and_nobody_dropped() -> None:

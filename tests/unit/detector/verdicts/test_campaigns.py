@@ -9,8 +9,7 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request, epoch_ms
 from siphonwatch.detector.simulate import Label, World, simulate
-from siphonwatch.detector.verdicts.account import Level
-from siphonwatch.detector.verdicts.campaign import Campaign, CampaignVerdict
+from siphonwatch.detector.verdicts.campaign import CampaignVerdict
 from siphonwatch.detector.verdicts.finding import decode, encode
 from siphonwatch.streams.common import prior
 
@@ -27,13 +26,8 @@ def judged(world: World, change: object = None) -> tuple[Engine, dict[str, Label
     return run(traffic.requests, prior.load()), traffic.labels
 
 
-def suspected(engine: Engine) -> list[Campaign]:
-    """Groups over their height; those below are watched, and flag nobody."""
-    return [one for one in engine.context.campaigns if one.strength >= 0.0]
-
-
 def members(engine: Engine, labels: dict[str, Label]) -> list[Counter[str]]:
-    return [Counter(labels[account].label for account in one.members) for one in suspected(engine)]
+    return [Counter(labels[account].label for account in one.members) for one in engine.context.campaigns]
 
 
 # One world, to see what a campaign looks like; how many hydras are found, and which innocents with them, tests/quality measures.
@@ -44,9 +38,10 @@ INNOCENT = World(accounts=700, days=2.0, prevalence=0.0, seed=8, variety=0.0)
 def test_a_hydra_is_one_campaign_and_its_members_inherit() -> None:
     engine, labels = judged(HYDRA)
     found = members(engine, labels)
+    assert [one.number for one in engine.context.campaigns] == list(range(1, len(found) + 1)), "what is watched takes no numbers"
     assert any(group["harvest"] >= 6 for group in found)
     assert sum(group["benign"] for group in found) <= 2
-    largest = max(suspected(engine), key=lambda one: len(one.members))
+    largest = max(engine.context.campaigns, key=lambda one: len(one.members))
     assert largest.ties
     assert largest.tokens_out > 0
     sure = {name for name, share in zip(largest.members, largest.shares, strict=True) if share >= 0.0}
@@ -71,20 +66,20 @@ def common_system_prompt(request: Request, _: Label) -> None:
 @pytest.mark.parametrize("change", [shared_office, popular_library, common_system_prompt])
 def test_innocents_that_share_something_are_not_pulled_in(change: object) -> None:
     engine, labels = judged(INNOCENT, change)
-    pulled = {account for one in suspected(engine) for account in one.members}
+    pulled = {account for one in engine.context.campaigns for account in one.members}
     assert len(pulled) <= 3, Counter(labels[account].kind for account in pulled)
 
 
 def test_who_is_in_a_group_that_is_only_watched_is_ranked_and_not_flagged() -> None:
     engine, _ = judged(INNOCENT, shared_office)
-    watched = [one for one in engine.context.campaigns if one.strength < 0.0]
+    watched = engine.context.watched
     assert watched
-    _, records = engine.accounts.known()
-    for one in watched:
-        rows = [engine.accounts.index[name] for name in one.members]
-        assert all(share < 0.0 for share in one.shares)
-        assert (records["evidence"][rows] > records["own"][rows]).any(), "what the group lends counts in the ranking"
-        assert one.level < Level.THROTTLE
+    names, records = [name for one in watched for name in one.members], engine.accounts.known()[1]
+    rows = [engine.accounts.index[name] for name in names]
+    assert all(share < 0.0 for one in watched for share in one.shares)
+    assert (records["evidence"][rows] > records["own"][rows]).any(), "what the group lends counts in the ranking"
+    assert not records["campaign"][rows].any(), "and nobody sees a campaign"
+    assert not {name for one in engine.context.campaigns for name in one.members} & set(names)
     flagged = [engine.accounts.index[account] for account, told in engine.verdicts.items() if told.level in ("throttle", "block")]
     assert (records["evidence"][flagged] == records["own"][flagged]).all(), "who is flagged is so by itself"
 
@@ -127,5 +122,5 @@ def test_users_of_a_popular_template_are_a_crowd_and_not_a_campaign() -> None:
     """A world in which 110 graders with one template were once a campaign by their number alone."""
     traffic = simulate(World(2000, 3.0, 0.02, 901, variety=1.3))
     engine = run(traffic.requests, prior.load())
-    pulled = [account for one in suspected(engine) for account in one.members if traffic.labels[account].kind == "grader"]
+    pulled = [account for one in engine.context.campaigns for account in one.members if traffic.labels[account].kind == "grader"]
     assert len(pulled) <= 3
