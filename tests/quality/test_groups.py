@@ -15,9 +15,9 @@ from tests.quality.figures import run
 from tests.quality.groups_of import IN_GROUP, of_crowd, of_hydra
 
 # one job of a firm, one evaluation of a team, over several keys: a hydra in all but its purpose
-# as measured: "sharded" was 1 before groups were watched
+# as measured: "sharded" was at most 1 before groups were watched
 TWINS = {"sharded": 2, "team": 2}
-OTHERS = 5  # strangers pulled in, as measured: 4 before groups were watched and their height was moved
+OTHERS = 5  # strangers pulled in, as measured: at most 4 before groups were watched and their height was moved
 BOUND = {
     "one balancer, shared addresses": frozenset({"addresses:shared", "division:balanced"}),
     "behind proxies, signed up together": frozenset({"addresses:proxy", "signed:together"}),
