@@ -20,6 +20,7 @@ from siphonwatch.streams.stores.staging import names_in
 
 HOLDING = ("accounts", "ranking", "verdicts", "standings")  # keys of a shard that hold as much as is noted of it
 LOST = ("accounts", "account")  # faults that only the log mends; all others follow from the accounts
+LOOKED = 32  # shards whose standings are looked at in one check: of all 256 within some twenty seconds
 WEIGHT = CHUNK // 10  # of a chunk that is read back: some megabytes in one round trip
 _verdict = msgspec.json.Decoder(Verdict)
 _table = msgspec.json.Decoder(list[str])
@@ -121,7 +122,7 @@ class Loading:
     # --------------------------------------------------------------------------------------------- checking
 
     def check_shards(self, fences: dict[int, Fence]) -> list[tuple[int, Fault]]:
-        """See the protocol. Of one shard more each time: what gateways and sidecars read, and how long it is kept."""
+        """See the protocol. Of some shards more each time: what gateways and sidecars read, and how long it is kept."""
         faults: list[Fault] = []
         for shard, look in self._look(fences, faults).items():
             fence, key = fences[shard], self._key(shard, "shard")
@@ -130,7 +131,10 @@ class Loading:
             self._counted(shard, look, faults)
         if fences and not faults:
             shards = sorted(fences)
-            self._look_at(shards[self._turn % len(shards)], faults)
+            for _ in range(min(LOOKED, len(shards))):
+                self._look_at(shards[self._turn % len(shards)], faults)
+                if faults or self._cursor:
+                    break
         return [(shard_in(fault.key), fault) for fault in faults]
 
     def _look_at(self, shard: int, faults: list[Fault]) -> None:
