@@ -151,7 +151,11 @@ class Harming:
             self.live.store.answer("x", b"x")
         part = f"}}:{name.split('<', maxsplit=1)[0]}".encode()  # with the colon before what varies
         for _ in range(20):
-            found = [each for each in self.harm.all_keys() if part in each and (name != "shard" or self.harm.client.hget(each, "accounts"))]
+            found = [
+                each
+                for each in self.harm.all_keys()
+                if part in each and (name != "shard" or int(self.harm.client.hget(each, "accounts") or 0))
+            ]
             if found:
                 return found[-1]
             self.go_on(100)
