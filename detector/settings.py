@@ -92,6 +92,8 @@ class Settings:
     group_under: float = 0.6
     """What counts of each log-odd that a group is below its height: hands differ in how far their groups reach more than in their order, so
     that a group may be well below a height that was set by others' and be a campaign all the same."""
+    group_apart: float = 0.4
+    """Log-odds between the least that a campaign lends and the most that a watched group does, whose members are never over even odds."""
     weak_odds: float = 2.0
     """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
     loose_odds: float = 1.0

@@ -97,8 +97,9 @@ class Scorer:
 
     def shares(self, names: Sequence[str]) -> Array:
         """(N,) what accounts have of their groups' evidence now; ``NOTHING`` without one."""
-        members, height = self.members, self.context.height
-        return np.array([campaigns.evidence(members[name][1], height) if name in members else NOTHING for name in names], dtype=np.float64)
+        members, height, settings = self.members, self.context.height, self.settings
+        found = [campaigns.evidence(members[name][1], height, settings) if name in members else NOTHING for name in names]
+        return np.array(found, dtype=np.float64)
 
     def standing(self, names: Sequence[str], records: Array) -> Array:
         """(N,) evidence as it stands now: an account's own or its campaign's."""

@@ -21,7 +21,6 @@ BONDS = {
     "address": "share addresses", "payment": "share payment", "day": "signed up on one day", "week": "signed up in one week",
     "began": "began together", "hand_over": "go on where another one stopped",
 }  # fmt: skip
-APART = 0.4  # log-odds between the least of a campaign and the most of a group that is only watched
 
 
 def campaign_name(number: int) -> str:
@@ -101,12 +100,12 @@ def lent(strength: float, settings: Settings) -> float:
     return strength if strength >= 0.0 else settings.group_under * strength
 
 
-def evidence(share: float, height: float) -> float:
+def evidence(share: float, height: float, settings: Settings) -> float:
     """The evidence of who has such a share of a campaign's, where the flag is at ``height``.
 
     Who is below stays below even odds as well: while a stream is young its flag is high out of caution, and that speaks against nobody.
     """
-    return height + share if share >= 0.0 else min(height, 0.0) - APART + share
+    return height + share if share >= 0.0 else min(height, 0.0) - settings.group_apart + share
 
 
 def worth_telling(one: Campaign, settings: Settings) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, cast
 from siphonwatch.streams.stores.connection import TIMEOUT, ask, piped
 from siphonwatch.streams.stores.server import CHUNK, Server
 
-KEPT_ASKS = 10_000  # who is further behind has missed some
+KEPT_ASKS = 256  # a judge waits for its answers: who is further behind was given up. At a turn an ask holds the context, so few are kept
 ANSWERED_SECONDS = 600  # that an answer waits for who asked
 AT_ONCE = TIMEOUT / 4  # seconds that the server is waited for in one go: it must not look as if it were away
 

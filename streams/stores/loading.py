@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
@@ -63,7 +64,7 @@ class Loading:
 
     def __init__(self, server: Server) -> None:
         self._server, self._key = server, server.of_shard
-        self._turn, self._cursor = 0, 0  # whose standings were looked at last, and how far
+        self._turn = 0  # whose standings are looked at next
 
     # --------------------------------------------------------------------------------------------- looking
 
@@ -124,34 +125,30 @@ class Loading:
     def check_shards(self, fences: dict[int, Fence]) -> list[tuple[int, Fault]]:
         """See the protocol. Of some shards more each time: what gateways and sidecars read, and how long it is kept."""
         faults: list[Fault] = []
-        for shard, look in self._look(fences, faults).items():
+        looks = self._look(fences, faults)
+        for shard, look in looks.items():
             fence, key = fences[shard], self._key(shard, "shard")
             if look.epoch < fence.epoch or look.mark != fence.mark or look.staged is not None:
                 faults.append(Fault("fell_back" if look.epoch else "missing", "accounts", key))
             self._counted(shard, look, faults)
         if fences and not faults:
-            shards = sorted(fences)
-            for _ in range(min(LOOKED, len(shards))):
-                self._look_at(shards[self._turn % len(shards)], faults)
-                if faults or self._cursor:
-                    break
+            self._look_on(looks, faults)
         return [(shard_in(fault.key), fault) for fault in faults]
 
-    def _look_at(self, shard: int, faults: list[Fault]) -> None:
-        client, key = self._server.client, self._key(shard, "standings")
-        nothing: tuple[int, dict[bytes, bytes]] = (0, {})
-        following, found = self._server.read(key, lambda: client.hscan(key, self._cursor, count=CHUNK), nothing, faults)
-        self._shown([(shard, account, stands) for account, stands in found.items()], faults)
-        self._cursor = int(following)
-        if not self._cursor:
-            self._turn += 1
-            with contextlib.suppress(Unavailable):  # a server that only reads keeps them for long enough
-                self._kept(shard)
-
-    def _kept(self, shard: int) -> None:
-        """A shard in which nothing changes is kept as long as somebody keeps it."""
-        keys = [self._key(shard, name) for name in ("shard", *HOLDING)]
-        self._server.read_all(keys, lambda pipe, key: pipe.expire(key, self._server.ttl), 0)
+    def _look_on(self, looks: dict[int, Look], faults: list[Fault]) -> None:
+        """Look at the standings of the next shards, in few round trips; and keep what does not change as long as somebody keeps it."""
+        shards = sorted(looks)
+        shards = [shards[(self._turn + at) % len(shards)] for at in range(min(LOOKED, len(shards)))]
+        held = list(accumulate(looks[shard].there["standings"] for shard in shards))
+        shards = [shard for shard, much in zip(shards, held, strict=True) if shard == shards[0] or much <= CHUNK]
+        self._turn += len(shards)
+        found = self._server.hashes(
+            [self._key(shard, "standings") for shard in shards], faults, [looks[shard].there["standings"] for shard in shards]
+        )
+        self._shown([(shard, *each) for shard, stands in zip(shards, found, strict=True) for each in stands.items()], faults)
+        keys = [self._key(shard, name) for shard in shards for name in ("shard", *HOLDING)]
+        with contextlib.suppress(Unavailable):  # a server that only reads keeps them for long enough
+            self._server.read_all(keys, lambda pipe, key: pipe.expire(key, self._server.ttl), 0)
 
     # --------------------------------------------------------------------------------------------- loading
 

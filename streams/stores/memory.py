@@ -38,7 +38,7 @@ from siphonwatch.streams.stores.base import (
     standing,
 )
 
-KEPT_MESSAGES = 10_000  # to who keeps shards; who is further behind has missed some
+KEPT_MESSAGES = 256  # to who keeps shards; who is further behind has missed some
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 IDLE = 0.05  # seconds between two looks for ticks that are due
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds; pauses double between them while something is away
-FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before the judging is claimed back
+FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before what another owns now is claimed back
 
 
 class Judging(threading.Thread):

@@ -166,13 +166,11 @@ class Keeper:
 
     def _rewrite(self, shards: Collection[int]) -> None:
         """Write shards anew from memory."""
-        self._store.rewrite(self._fences, {shard: one for shard, one in self._everything().items() if shard in shards})
-
-    def _everything(self) -> dict[int, ShardJudging]:
-        shard = self.shard
-        height = shard.scorer.context.height
-        found = {number: ShardJudging(height=height) for number in self._fences}
-        return found | by_shard(snapshot.pack_accounts(shard.accounts, sorted(shard.accounts.ids)), [], shard.verdicts, height)
+        shard, height = self.shard, self.shard.scorer.context.height
+        names = sorted(account for account in shard.accounts.ids if shard_of(account) in shards)
+        verdicts = {name: shard.verdicts[name] for name in names if name in shard.verdicts}
+        whole = by_shard(snapshot.pack_accounts(shard.accounts, names), [], verdicts, height)
+        self._store.rewrite(self._fences, {number: ShardJudging(height=height) for number in shards} | whole)
 
     def check(self) -> None:
         """See whether the store is as this keeper left it; what is not is written again from memory.
@@ -266,8 +264,7 @@ class Keeper:
         mine = [each for each in mine if each[2]]
         self._panes = {tick: [] for _, tick, _ in wanted}
         for (_, tick, _), pane in zip(mine, self._store.panes(mine), strict=True):
-            others = {account for account in pane.accounts if shard_of(account) not in self._fences} if len(parts) < PARTS else set()
-            pane.leave_out(others | without_erased(pane.accounts, erased, tick * self._settings.tick_ms / 1000))
+            pane.leave_out(without_erased(pane.accounts, erased, tick * self._settings.tick_ms / 1000))
             self._panes[tick].append(pane)
 
     def gone(self, erased: dict[str, float], closed: float) -> list[str]:

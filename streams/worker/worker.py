@@ -31,7 +31,7 @@ from siphonwatch.streams.sinks import Sinks
 from siphonwatch.streams.sources.base import Records, Source
 from siphonwatch.streams.stores.base import Array, Fault, Fence, Position, Store
 from siphonwatch.streams.worker.judge import Judge
-from siphonwatch.streams.worker.judging import Judging
+from siphonwatch.streams.worker.judging import FENCED_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, Judging
 from siphonwatch.streams.worker.keeper import Keeper
 from siphonwatch.streams.worker.listener import Listener
 from siphonwatch.streams.worker.metrics import Metrics
@@ -39,10 +39,8 @@ from siphonwatch.streams.worker.recovery import report
 
 log = structlog.get_logger()
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds; pauses double between them while something is away
 MOST_ROWS = 2000  # of one commit, about: a server stands still while it writes them
 ANSWERS = 60.0  # seconds that a judge waits for this worker's own answer
-FENCED_PAUSE = 0.5  # seconds for the news of a rebalance to arrive, before a partition is claimed back from its new owner
 
 
 @dataclass(slots=True)

@@ -48,12 +48,15 @@ def a_moment(scene: Scene, least: float, most: float) -> float:
 # ------------------------------------------------------------------------------------------------------ workers
 
 
-@deed("kill -9")
-def kill(scene: Scene) -> str:
-    victim = scene.rng.choice(scene.living)
+def killed(scene: Scene, victim: Living) -> str:
     scene.kill(victim)
     away = a_moment(scene, 0.0, 3.0)
     return f"{victim.name}; {scene.start().name} {away:.1f} s later"
+
+
+@deed("kill -9")
+def kill(scene: Scene) -> str:
+    return killed(scene, scene.rng.choice(scene.living))
 
 
 @deed("kill -9 of who judges")
@@ -65,10 +68,7 @@ def kill_judge(scene: Scene) -> str:
 
 @deed("kill -9 of one that only keeps")
 def kill_keeper(scene: Scene) -> str:
-    victim = scene.rng.choice(scene.others)
-    scene.kill(victim)
-    away = a_moment(scene, 0.0, 3.0)
-    return f"{victim.name}; {scene.start().name} {away:.1f} s later"
+    return killed(scene, scene.rng.choice(scene.others))
 
 
 @deed("kill -9 in the middle of a step", 2)

@@ -221,7 +221,8 @@ def test_a_harmed_key_is_noticed_and_its_shard_is_written_anew(
     assert (held(kept), kept.faults) == (AFTER, [])
 
 
-def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisServer) -> None:
+def fell_back(opened: Opened, redis_server: RedisServer) -> tuple[RedisStore, dict[int, Fence]]:
+    """A store that has lost what was applied last of one shard, and its keeper's fences."""
     store, fences, changes = begun(opened)
     client: Any = redis_server.client()
     keys = [store._server.of_shard(MINE[0], name) for name in ("shard", "accounts", "ranking", "verdicts", "standings")]
@@ -229,6 +230,11 @@ def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisSe
     store.apply("2", fences, changes)
     for key, value in zip(keys, before, strict=True):
         client.restore(key, 0, value, replace=True)
+    return store, fences
+
+
+def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisServer) -> None:
+    store, fences = fell_back(opened, redis_server)
     assert [(shard, fault.kind) for shard, fault in store.check_shards(fences)][:1] == [(MINE[0], "fell_back")]
     kept, _ = shown(opened(), MINE)
     assert kept.lost == {MINE[0]}, "what was staged is gone with its being applied"
@@ -236,13 +242,7 @@ def test_a_shard_that_fell_back_is_noticed(opened: Opened, redis_server: RedisSe
 
 def test_a_shard_that_fell_back_before_more_was_staged_does_not_take_it(opened: Opened, redis_server: RedisServer) -> None:
     """A node of a cluster fails over and has lost the last judging; who keeps its shard does not know yet, and is killed."""
-    store, fences, changes = begun(opened)
-    client: Any = redis_server.client()
-    keys = [store._server.of_shard(MINE[0], name) for name in ("shard", "accounts", "ranking", "verdicts", "standings")]
-    before = [client.dump(key) for key in keys]
-    store.apply("2", fences, changes)
-    for key, value in zip(keys, before, strict=True):
-        client.restore(key, 0, value, replace=True)
+    store, fences = fell_back(opened, redis_server)
     more = by_shard([(name, b"x", 2.0) for name in THEIRS[-8:]], [], {}, 0.0)
     assert MINE[0] in more
     store.stage("3", fences, more)

@@ -70,7 +70,7 @@ def test_a_group_that_is_watched_ranks_its_members_by_reasons_of_their_own_and_i
     told = {one.account_id: one for one in shard.grouped(context, frozenset(NAMES), HOUR, 1)}
     records = shard.accounts.records[:3]
     assert records["campaign"].tolist() == [0, 0, 1], "a name in both is the campaign's"
-    assert records["evidence"].tolist() == [campaigns.evidence(share, context.height) for share in (-0.5, -0.6, 5.0)]
+    assert records["evidence"].tolist() == [campaigns.evidence(share, context.height, DEFAULT) for share in (-0.5, -0.6, 5.0)]
     assert shard.take_changes() == (NAMES, []), "the ranking is kept"
     assert set(told) == {"c"}
     said = shard.scorer.reasons(NAMES[:2], shard.accounts.rows[:2], records[:2])
