@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
@@ -110,11 +110,16 @@ class Screen:
         self.page.on("console", lambda message: self.said.append(message.text) if message.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 
+    def type_token(self, token: str) -> None:
+        """Into the field that has the focus as soon as the page is drawn, which may be after it is loaded."""
+        expect(self.page.locator("input[name=token]")).to_be_focused()
+        self.page.keyboard.type(token)
+        self.page.keyboard.press("Enter")
+
     def sign_in(self, who: str = "ada") -> None:
         """By the keyboard alone."""
         self.page.goto(f"{self.address}/queue")
-        self.page.keyboard.type(f"{who}-has-a-long-token")
-        self.page.keyboard.press("Enter")
+        self.type_token(f"{who}-has-a-long-token")
         self.page.wait_for_selector("nav")
         self.page.goto(f"{self.address}/queue")
 

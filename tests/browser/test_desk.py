@@ -176,21 +176,21 @@ def test_without_scripts_a_ruling_is_given_and_taken_back(chromium, address: str
     page.goto(f"{address}/sign-in")
     page.fill("#token", "ada-has-a-long-token")
     page.click("button")
+    expect(page.locator("nav")).to_be_visible()  # else the next page would be asked for before the answer's cookie is here
     page.goto(f"{address}/queue")
     name = page.locator("article.card h2 a").first.inner_text()
     page.locator("article.card button[value=harvest]").first.click()
+    expect(page.locator(".ruled.done")).to_contain_text(name)
     assert "/queue?done=" in page.url
-    assert name in page.locator(".ruled.done").inner_text()
     page.locator(".ruled.done button").click()
-    assert "Taken back" in page.locator(".ruled.done").inner_text()
+    expect(page.locator(".ruled.done")).to_contain_text("Taken back")
     context.close()
 
 
 def test_a_wrong_token_and_a_viewer_get_no_further(screen: Screen) -> None:
     page = screen.page
     page.goto(screen.address)
-    page.keyboard.type("not-a-token-of-anybody")
-    page.keyboard.press("Enter")
+    screen.type_token("not-a-token-of-anybody")
     expect(page.get_by_role("alert")).to_contain_text("not known")
     page.goto(f"{screen.address}/account?id=x")
     page.wait_for_url("**/sign-in")

@@ -83,15 +83,23 @@ def signed_json(case: bytes, key: Ed25519PrivateKey) -> bytes:
     return msgspec.json.encode(_Signed(msgspec.Raw(case), public, signature)) + b"\n"
 
 
+def _decoded(text: bytes) -> bytes:
+    """What base64 ``text`` holds; ``ValueError`` where it is not written as we write it, for its last bits may carry nothing."""
+    found = base64.b64decode(text, validate=True)
+    if base64.b64encode(found) != text:
+        raise ValueError("not as it was written")
+    return found
+
+
 def verify(raw: bytes, known: Path | None = None) -> str:
     """The fingerprint of the key that signed ``raw``; ``Unsigned`` where it does not hold, or another key than ``known`` signed."""
     mark = MARK.search(raw)
     try:
         if mark:
-            body, public, signature = raw[: mark.start()], base64.b64decode(mark[1]), base64.b64decode(mark[2])
+            body, public, signature = raw[: mark.start()], _decoded(mark[1]), _decoded(mark[2])
         else:
             found = msgspec.json.decode(raw, type=_Signed)
-            body, public, signature = bytes(found.case), base64.b64decode(found.public_key), base64.b64decode(found.signature)
+            body, public, signature = bytes(found.case), _decoded(found.public_key.encode()), _decoded(found.signature.encode())
         Ed25519PublicKey.from_public_bytes(public).verify(signature, body)
     except InvalidSignature as error:
         raise Unsigned("the signature does not hold: something in the file was changed after it was signed") from error

@@ -78,6 +78,14 @@ def test_no_byte_can_be_changed(data: st.DataObject) -> None:
         assert json.loads(changed) == json.loads(raw)
 
 
+@pytest.mark.parametrize("signed", [sign.signed_html(b"<p>found</p>\n", KEY), sign.signed_json(CASE, KEY)], ids=["html", "json"])
+def test_bits_of_base64_that_carry_nothing_are_as_they_were_written(signed: bytes) -> None:
+    at = signed.index(b"==")  # the character before the padding has bits that no byte takes
+    for other in (bytes([signed[at - 1] + 1]), bytes([signed[at - 1] - 1])):
+        with pytest.raises(sign.Unsigned):
+            sign.verify(signed[: at - 1] + other + signed[at:])
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b"<html></html>", CASE, b'{"case":1,"public_key":"AAAA","signature":"AAAA"}'])
 def test_what_is_no_report_is_said_to_be_none(raw: bytes) -> None:
     with pytest.raises(sign.Unsigned):
