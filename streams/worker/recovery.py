@@ -28,10 +28,14 @@ log = structlog.get_logger()
 
 
 def report(metrics: Metrics, faults: Sequence[Fault]) -> None:
-    """Say and count what was not as it was written."""
+    """Count what was not as it was written, and say it: of many alike the first key and how many more, as a flushed store harms all shards."""
+    alike: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
         metrics.faults.labels(fault.kind, fault.what).inc()
-        log.error("the store is not as it was written", kind=fault.kind, what=fault.what, key=fault.key)
+        alike.setdefault((fault.kind, fault.what), []).append(fault.key)
+    for (kind, what), keys in alike.items():
+        more = {"more": len(keys) - 1} if len(keys) > 1 else {}
+        log.error("the store is not as it was written", kind=kind, what=what, key=keys[0], **more)
 
 
 def context_of(store: Store, lead: Lead, settings: Settings) -> tuple[Context | None, list[Fault]]:

@@ -52,6 +52,15 @@ def _parameters(**changes: object) -> Disguise:
     return disguise
 
 
+def _sampling(request: Request, rng: random.Random) -> dict[str, object]:
+    changes = {"temperature": round(rng.random(), 2), "max_tokens": rng.choice((300, 700, 1500, 3000))}
+    return {"parameters": msgspec.structs.replace(request.parameters or Parameters(), **changes)}
+
+
+def _words(rng: random.Random) -> str:
+    return " ".join(f"{rng.getrandbits(30):x}" for _ in range(8))
+
+
 def _zipf(rng: random.Random) -> int:
     return min(int(rng.paretovariate(1.0)), 200)
 
@@ -100,6 +109,17 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "spacing": (_wrapped(lambda question: question.replace(" ", "   ")),),
     "base64": (_wrapped(lambda question: base64.b64encode(question.encode()).decode()),),
     "JSON": (_wrapped(lambda question: json.dumps({"task": "answer", "input": question})),),
+    "sampling at random": (_sampling,),
+    "system prompt at random": (
+        _messages(
+            lambda before, question, rng: [
+                Message("system", f"You are the assistant {_words(rng)}."),
+                *(message for message in before if message.role != "system"),
+                _user(question),
+            ]
+        ),
+    ),
+    "words at random around": (_messages(lambda before, question, rng: [*before, _user(f"{_words(rng)}\n{question}\n{_words(rng)}")]),),
     "filler from a pool": (
         _messages(lambda before, question, rng: [*before, _user(f"{question} {_SMALL[rng.randrange(6)]} {_AGENTS[rng.randrange(40)]}")]),
     ),
@@ -109,6 +129,8 @@ _PAIRS = (
     ("constant last turn", "question in the system prompt"),
     ("invented turns, long", "constant last turn", "end users Zipf"),
     ("constant text around", "question in a tool's result", "tools on"),
+    ("user agents mixed", "sampling at random", "words at random around"),
+    ("user agents mixed", "sampling at random", "models mixed", "system prompt at random"),
 )
 DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUISES[name]) for names in _PAIRS}
 
