@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 def report(metrics: Metrics, faults: Sequence[Fault]) -> None:
-    """Count what was not as it was written, and say it: of many alike the first key and how many more, as a flushed store harms all shards."""
+    """Count what was not as it was written, and say it; of many alike the first key and how many more, as a flushed store harms all."""
     alike: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
         metrics.faults.labels(fault.kind, fault.what).inc()
