@@ -14,8 +14,8 @@ def migrate(settings: Config) -> None:
     from siphonwatch.streams.common import prior
     from siphonwatch.streams.common.errors import UsageError
     from siphonwatch.streams.stores import configured_store
-    from siphonwatch.streams.stores.migrate import migrate as copy
     from siphonwatch.streams.stores.redis import RedisStore
+    from siphonwatch.streams.stores.redis.migrate import migrate as copy
 
     store = configured_store(settings, settings.decision_topic)
     if not isinstance(store, RedisStore):

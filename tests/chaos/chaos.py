@@ -18,7 +18,7 @@ from pathlib import Path
 
 import redis
 from siphonwatch.streams.stores.redis import RedisStore
-from siphonwatch.streams.stores.server import LAYOUT
+from siphonwatch.streams.stores.redis.server import LAYOUT
 
 from tests.chaos.deeds import DEEDS, OFTEN, a_moment
 from tests.chaos.log import HOSTILE, Log, log

@@ -21,7 +21,7 @@ from siphonwatch.detector.judging.accounts import SHARDS
 from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.common.hashkey import HashKey
-from siphonwatch.streams.stores.server import LAYOUT, shard_in
+from siphonwatch.streams.stores.redis.server import LAYOUT, shard_in
 from siphonwatch.streams.worker import wire
 
 from tests.integration.harness import Pipeline

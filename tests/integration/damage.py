@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from siphonwatch.streams.stores.server import LAYOUT
+from siphonwatch.streams.stores.redis.server import LAYOUT
 
 from tests.integration.harness import Pipeline
 

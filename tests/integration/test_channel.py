@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from siphonwatch.streams.stores.channel import AT_ONCE, KEPT_ASKS
-from siphonwatch.streams.stores.connection import TIMEOUT
 from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.redis.channel import AT_ONCE, KEPT_ASKS
+from siphonwatch.streams.stores.redis.connection import TIMEOUT
 
 from tests.services.process import PATIENCE
 from tests.services.redis import Cluster

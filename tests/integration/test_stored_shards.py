@@ -20,10 +20,9 @@ from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.errors import Unavailable
 from siphonwatch.streams.contracts.samples import ids, rows, verdict
 from siphonwatch.streams.contracts.store import closing, everything
-from siphonwatch.streams.stores import scripts, server, staging
 from siphonwatch.streams.stores.base import Fence, Kept, Position, ShardJudging, Store
 from siphonwatch.streams.stores.memory import MemoryStore
-from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.redis import RedisStore, scripts, server, staging
 from siphonwatch.streams.stores.whole import by_shard, write
 from siphonwatch.streams.worker.keeper import Keeper
 from siphonwatch.streams.worker.metrics import Metrics

@@ -18,8 +18,8 @@ from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.errors import Unavailable, UsageError
 from siphonwatch.streams.stores import snapshot
-from siphonwatch.streams.stores.migrate import migrate
 from siphonwatch.streams.stores.redis import RedisStore
+from siphonwatch.streams.stores.redis.migrate import migrate
 
 from tests.services.redis import RedisServer
 

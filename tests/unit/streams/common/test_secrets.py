@@ -25,7 +25,7 @@ from siphonwatch.streams.sinks.webhook import WebhookSink
 from siphonwatch.streams.sources import open_source
 from siphonwatch.streams.sources.base import SourceOptions
 from siphonwatch.streams.stores import StoreOptions, open_store
-from siphonwatch.streams.stores.connection import open_client
+from siphonwatch.streams.stores.redis.connection import open_client
 
 MARKED = [
     name for name, field in Config.model_fields.items() if isinstance(field.annotation, type) and issubclass(field.annotation, SecretStr)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
-from siphonwatch.streams.stores.connection import TIMEOUT, ask, piped
-from siphonwatch.streams.stores.server import CHUNK, Server
+from siphonwatch.streams.stores.redis.connection import TIMEOUT, ask, piped
+from siphonwatch.streams.stores.redis.server import CHUNK, Server
 
 KEPT_ASKS = 256  # a judge waits for its answers: who is further behind was given up. At a turn an ask holds the context, so few are kept
 ANSWERED_SECONDS = 600  # that an answer waits for who asked

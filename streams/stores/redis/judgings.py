@@ -12,12 +12,12 @@ from typing import cast
 
 import msgspec
 from siphonwatch.streams.common.errors import Behind, Fenced
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import KEPT_FINDINGS, Fault, Fence, Judging, Lead
-from siphonwatch.streams.stores.connection import MisplacedError, ask
-from siphonwatch.streams.stores.loading import read_table
-from siphonwatch.streams.stores.server import Server
-from siphonwatch.streams.stores.staging import judge_chunks, stage
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.connection import MisplacedError, ask
+from siphonwatch.streams.stores.redis.loading import read_table
+from siphonwatch.streams.stores.redis.server import Server
+from siphonwatch.streams.stores.redis.staging import judge_chunks, stage
 
 _read = msgspec.json.Decoder(list[int])
 

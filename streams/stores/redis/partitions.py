@@ -15,10 +15,10 @@ from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.streams.common.errors import Behind
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import PARTS, Array, Claim, Fault, Fence, Position, Progress, ids_from_bytes, ids_to_bytes
-from siphonwatch.streams.stores.connection import ask, misplaced, refused
-from siphonwatch.streams.stores.server import CHUNK, TOGETHER, Server, portions
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.connection import ask, misplaced, refused
+from siphonwatch.streams.stores.redis.server import CHUNK, TOGETHER, Server, portions
 
 _position = msgspec.json.Decoder(Position)
 _read = msgspec.json.Decoder(list[int])

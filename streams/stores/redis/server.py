@@ -12,9 +12,9 @@ import redis
 import redis.exceptions
 import structlog
 from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Sealed
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Fault, Fence
-from siphonwatch.streams.stores.connection import MisplacedError, ask, good, misplaced, open_client, refused
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.connection import MisplacedError, ask, good, misplaced, open_client, refused
 
 log = structlog.get_logger()
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 import msgpack
 import msgspec
 from siphonwatch.detector.verdicts.account import Verdict
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Judging, ShardJudging, standing
-from siphonwatch.streams.stores.connection import piped
-from siphonwatch.streams.stores.server import CHUNK, MOST_BYTES, Server
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.connection import piped
+from siphonwatch.streams.stores.redis.server import CHUNK, MOST_BYTES, Server
 
 STAGED_SECONDS = 86_400  # that chunks of a shard live unless they are applied: as long may all workers be away after a judging was closed
 

@@ -25,9 +25,9 @@ from siphonwatch.detector.verdicts.campaign import Campaign
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Position
-from siphonwatch.streams.stores.partitions import by_part
 from siphonwatch.streams.stores.redis import OLDER, RedisStore
-from siphonwatch.streams.stores.server import LAYOUT
+from siphonwatch.streams.stores.redis.partitions import by_part
+from siphonwatch.streams.stores.redis.server import LAYOUT
 from siphonwatch.streams.stores.whole import write
 
 _verdict = msgspec.json.Decoder(Verdict)

@@ -12,12 +12,12 @@ import msgspec
 from siphonwatch.detector.judging.accounts import SHARDS
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.common.errors import Fenced, Unavailable
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import UNREAD, Fault, Fence, Kept, read_standing
-from siphonwatch.streams.stores.connection import ask, misplaced, refused
-from siphonwatch.streams.stores.server import CHUNK, Server, portions, shard_in
-from siphonwatch.streams.stores.shards import Work, write
-from siphonwatch.streams.stores.staging import names_in
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.connection import ask, misplaced, refused
+from siphonwatch.streams.stores.redis.server import CHUNK, Server, portions, shard_in
+from siphonwatch.streams.stores.redis.shards import Work, write
+from siphonwatch.streams.stores.redis.staging import names_in
 
 HOLDING = ("accounts", "ranking", "verdicts", "standings")  # keys of a shard that hold as much as is noted of it
 LOST = ("accounts", "account")  # faults that only the log mends; all others follow from the accounts

@@ -11,8 +11,8 @@ import structlog
 from siphonwatch.detector.judging.accounts import SHARDS, shard_of
 from siphonwatch.detector.verdicts.account import Verdict
 from siphonwatch.streams.stores.base import Standing, read_standing
-from siphonwatch.streams.stores.connection import ask, piped
-from siphonwatch.streams.stores.server import Server
+from siphonwatch.streams.stores.redis.connection import ask, piped
+from siphonwatch.streams.stores.redis.server import Server
 
 log = structlog.get_logger()
 T = TypeVar("T")

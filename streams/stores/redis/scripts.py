@@ -314,5 +314,5 @@ CALLS: tuple[type[Call], ...] = (
 
 def source(call: type[Call]) -> str:
     """The text of a script, with what all of them begin with."""
-    folder = resources.files("siphonwatch.streams.stores").joinpath("lua")
+    folder = resources.files("siphonwatch.streams.stores.redis").joinpath("lua")
     return "\n".join(folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in ("before", call.script))

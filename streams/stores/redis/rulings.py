@@ -7,8 +7,8 @@ from typing import cast
 import msgspec
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.streams.stores.base import Fault, merged
-from siphonwatch.streams.stores.connection import ask
-from siphonwatch.streams.stores.server import Server
+from siphonwatch.streams.stores.redis.connection import ask
+from siphonwatch.streams.stores.redis.server import Server
 
 _ruling = msgspec.json.Decoder(Ruling)
 

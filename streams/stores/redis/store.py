@@ -25,17 +25,18 @@ import msgspec
 from siphonwatch.detector.judging.accounts import shard_of
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.hashkey import whole
-from siphonwatch.streams.stores import erasing, scripts
+from siphonwatch.streams.stores import erasing
 from siphonwatch.streams.stores.base import KEPT_FINDINGS, Charge, Claim, Fault, StoreOptions
-from siphonwatch.streams.stores.channel import Channel
-from siphonwatch.streams.stores.connection import ask
-from siphonwatch.streams.stores.judgings import Judgings
-from siphonwatch.streams.stores.loading import Loading
-from siphonwatch.streams.stores.partitions import Partitions
-from siphonwatch.streams.stores.reading import Reading
-from siphonwatch.streams.stores.rulings import Rulings
-from siphonwatch.streams.stores.server import LAYOUT, Server
-from siphonwatch.streams.stores.shards import Shards
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.channel import Channel
+from siphonwatch.streams.stores.redis.connection import ask
+from siphonwatch.streams.stores.redis.judgings import Judgings
+from siphonwatch.streams.stores.redis.loading import Loading
+from siphonwatch.streams.stores.redis.partitions import Partitions
+from siphonwatch.streams.stores.redis.reading import Reading
+from siphonwatch.streams.stores.redis.rulings import Rulings
+from siphonwatch.streams.stores.redis.server import LAYOUT, Server
+from siphonwatch.streams.stores.redis.shards import Shards
 
 OLDER = ("2",)  # layouts that can be migrated from, the newest first; 3 and 4 were never released
 BUCKET_SECONDS = 3600  # that shared buckets live without a request

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from siphonwatch.streams.common.errors import Behind, Fenced, Unavailable
-from siphonwatch.streams.stores import scripts
 from siphonwatch.streams.stores.base import Fault, Fence, Owners, ShardJudging
-from siphonwatch.streams.stores.server import Server
-from siphonwatch.streams.stores.staging import shard_chunks, stage, whose
+from siphonwatch.streams.stores.redis import scripts
+from siphonwatch.streams.stores.redis.server import Server
+from siphonwatch.streams.stores.redis.staging import shard_chunks, stage, whose
 
 ATTEMPTS = 10  # to write a shard anew: each may meet another key that cannot be read, and sets it aside
 
