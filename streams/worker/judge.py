@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 
 import structlog
@@ -23,10 +23,8 @@ from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.scoring.model import Prior
 from siphonwatch.detector.settings import Settings
-from siphonwatch.detector.sketch.pane import UNSEALED
 from siphonwatch.detector.verdicts import finding
-from siphonwatch.detector.verdicts.account import Level, Verdict
-from siphonwatch.detector.verdicts.campaign import CampaignVerdict
+from siphonwatch.detector.verdicts.account import Level
 from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common.errors import Behind, Fenced, Moved, Unavailable
 from siphonwatch.streams.sinks import Sinks
@@ -34,6 +32,7 @@ from siphonwatch.streams.stores import snapshot
 from siphonwatch.streams.stores.base import Fault, Judging, Lead, Progress, Store
 from siphonwatch.streams.stores.erasing import digest, without_erased
 from siphonwatch.streams.worker import recovery
+from siphonwatch.streams.worker.due import Panes, due, steps
 from siphonwatch.streams.worker.held import Held
 from siphonwatch.streams.worker.keeper import PRESENT, SHADOW, Keeper, Staged
 from siphonwatch.streams.worker.keepers import Keepers
@@ -42,25 +41,6 @@ from siphonwatch.streams.worker.metrics import Metrics
 log = structlog.get_logger()
 CHECK_SECONDS = 2.0  # between two looks at whether the store is as it was left ...
 RULINGS_SECONDS = 10.0  # ... and whether it has the rulings
-MOST_TICKS, MOST_ROWS = 64, 200_000  # judged in one step: bounds what is in memory, and what one write holds
-
-Panes = dict[int, list[tuple[int, dict[int, int]]]]  # tick -> (partition, rows in each part of its pane)
-
-
-def due(positions: Sequence[Progress], tick_ms: int, now_ms: int, lateness_ms: int) -> int:
-    """The newest tick that no partition's order lets events into any more, ``UNSEALED`` where there is none.
-
-    A partition that was read to its end and is silent does not hold the others back. Where all are silent, wall time stands
-    in for the events that do not come: a tick whose end has passed on the wall clock is due.
-    """
-    known = [progress.position for progress in positions if progress.position is not None]
-    if len(known) < len(positions):
-        return UNSEALED
-    busy = [position.watermark for position in known if not position.idle]
-    if busy:
-        return min(busy) - 1
-    newest = max((position.last for position in known), default=UNSEALED)
-    return min(newest, (now_ms - lateness_ms) // tick_ms - 1)
 
 
 class Judge:
@@ -270,7 +250,7 @@ class Judge:
         erased = self._store.erased()
         self.engine.hear(self._rulings(erased))
         self._read = [each.position.offset if each.position else 0 for each in progress]
-        for ticks in _steps(panes):
+        for ticks in steps(panes):
             self._judge(ticks, panes, erased)
         self._metrics.judging.observe(time.perf_counter() - started)
         return len(panes)
@@ -325,7 +305,9 @@ class Judge:
         if let_go:
             self._metrics.let_go.inc(let_go)
             log.warning("too many accounts: the least suspicious were let go", accounts=let_go, most=self._settings.accounts_most)
-        self.observe(found, parts)
+        self._metrics.judged(self.engine.context, found, {level: sum(each.levels[level] for each in parts) for level in Level})
+        if self._shadow is not None:
+            self._metrics.compared(difference(self.engine, self._shadow))
 
     def _close(self, judging: Judging) -> None:
         self._store.judged(self._fence, judging)
@@ -356,44 +338,9 @@ class Judge:
             rulings = self._store.rulings()
         return rulings
 
-    def observe(self, found: list[Finding], parts: list[Staged]) -> None:
-        """Count what was found, and how all accounts stand now at those who keep them."""
-        metrics, context, flagged = self._metrics, self.engine.context, (Level.THROTTLE.word, Level.BLOCK.word)
-        metrics.height.set(context.height)
-        metrics.drift.set(context.drifting)
-        metrics.campaigns.set(len(context.campaigns))
-        if self._shadow is not None:
-            differ = difference(self.engine, self._shadow)
-            for by in ("both", "only_present", "only_shadow"):
-                metrics.shadow.labels(by).set(len(getattr(differ, by)))
-        for one in found:
-            metrics.findings.labels(one.__struct_config__.tag).inc()
-            if isinstance(one, CampaignVerdict):
-                metrics.new_campaigns.inc(one.previous == Level.CLEAR.word)
-            elif isinstance(one, Verdict):
-                metrics.changes.labels(one.level).inc()
-                metrics.flagged.inc(one.level in flagged and one.previous not in flagged)
-        for level in Level:
-            metrics.accounts.labels(level.word).set(sum(each.levels[level] for each in parts))
-
     def _send(self) -> None:
         """Send what stands in the outbox; it stays there until that has worked."""
         if self._outbox:
             self._sinks.verdicts(self._outbox)
             self._store.sent(self._fence, len(self._outbox))
             self._outbox = []
-
-
-def _steps(panes: Panes) -> Iterator[list[int]]:
-    """The ticks, ascending, in steps of neither too many ticks nor too many rows."""
-    step: list[int] = []
-    held = 0
-    for tick in sorted(panes):
-        rows = sum(sum(parts.values()) for _, parts in panes[tick])
-        if step and (len(step) == MOST_TICKS or held + rows > MOST_ROWS):
-            yield step
-            step, held = [], 0
-        step.append(tick)
-        held += rows
-    if step:
-        yield step

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from siphonwatch.detector.verdicts.account import Level
+from siphonwatch.detector.judging.context import Context
+from siphonwatch.detector.judging.shadow import Difference
+from siphonwatch.detector.verdicts.account import Level, Verdict
+from siphonwatch.detector.verdicts.campaign import CampaignVerdict
+from siphonwatch.detector.verdicts.finding import Finding
 from siphonwatch.streams.common.errors import FAULTS, FAULTY
 from siphonwatch.streams.common.version import program_version
 from siphonwatch.streams.formats.base import DEAD_REASONS
@@ -83,6 +89,27 @@ class Metrics:
         self.ahead.inc(taken.added.ahead)
         for step, seconds in (("decode", taken.decoding), ("fold", taken.folding), ("store", storing)):
             self.batch.labels(step).observe(seconds)
+
+    def judged(self, context: Context, found: Sequence[Finding], levels: Mapping[Level, int]) -> None:
+        """Count what a step of judging found, and how all accounts stand now."""
+        flagged = (Level.THROTTLE.word, Level.BLOCK.word)
+        self.height.set(context.height)
+        self.drift.set(context.drifting)
+        self.campaigns.set(len(context.campaigns))
+        for one in found:
+            self.findings.labels(one.__struct_config__.tag).inc()
+            if isinstance(one, CampaignVerdict):
+                self.new_campaigns.inc(one.previous == Level.CLEAR.word)
+            elif isinstance(one, Verdict):
+                self.changes.labels(one.level).inc()
+                self.flagged.inc(one.level in flagged and one.previous not in flagged)
+        for level, accounts in levels.items():
+            self.accounts.labels(level.word).set(accounts)
+
+    def compared(self, differ: Difference) -> None:
+        """Show how many accounts the prior and its shadow flag."""
+        for by in ("both", "only_present", "only_shadow"):
+            self.shadow.labels(by).set(len(getattr(differ, by)))
 
     def not_judging(self) -> None:
         """Show nothing that another worker's judging makes untrue."""

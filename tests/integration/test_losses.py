@@ -112,8 +112,8 @@ def test_keys_are_evicted(live: Pipeline, requests: list[Request], expected: Out
         wait_until(lambda: harmful.lose(LOST[what]) > 0 or number == 0, 30, "there to be something to lose")
 
     in_parts(live, requests, 3, harm)
+    wait_until(lambda: '"event": "the store is not as it was written"' in said(live), 120, "the loss to be noticed")  # in turns of looking
     live.finish(len(requests))
-    assert '"event": "the store is not as it was written"' in said(live)
     same(live.outcome(), expected)
 
 
