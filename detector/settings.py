@@ -121,6 +121,9 @@ class Settings:
     """Distance at which resemblance to a ruled account has fallen to six tenths: its behaviour, and little beyond."""
     resemblance_pull: float = 0.1
     """How firmly resemblance is held near nothing: a single ruling adds two to three to the log-odds of its like."""
+    analyst_errs: float = 0.1
+    """Share of rulings that are taken to be wrong, as analysts err about one in ten: what contradicts strong evidence counts less, and no
+    ruling by itself says more than nine to one of the group that its account is in."""
     innocents_count: float = 20.0
     """What all accounts below the watch level count together as innocents that nobody had to label."""
     innocents_seen: int = 4000

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from siphonwatch.detector.judging import epoch, grouping, teaching
 from siphonwatch.detector.judging.accounts import Accounts
+from siphonwatch.detector.judging.census import total
 from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.judging.scorer import Scorer
 from siphonwatch.detector.judging.shard import Judged, Shard
@@ -124,6 +125,9 @@ class Engine:
         if not teaching.obey(self, at):
             return []
         self.scorer.turned(self.context)
+        self.shards.all(partial(Shard.rescored, context=self.context, at=at))
+        # by the height of before, what one ruling lifts would be flagged at once that the height, an hour later, spares
+        epoch.set_height(self, total(self.shards.all(partial(Shard.census, first=tick))))
         return [one for part in self.shards.all(partial(Shard.relearned, context=self.context, at=at, tick=tick)) for one in part]
 
     # ---------------------------------------------------------------------------------------------- what it knows

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from siphonwatch.detector.judging import reviewing
-from siphonwatch.detector.judging.census import total
+from siphonwatch.detector.judging.census import Census, total
 from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.scoring import drift
 from siphonwatch.detector.verdicts.account import flag_height
@@ -25,9 +25,15 @@ def learn(engine: Engine, number: int) -> None:
     if len(found.current):
         context.history = [*context.history, float(found.current.quantiles([0.5])[0])][-drift.HISTORY :]
         context.drifting = drift.drifting(context.history)
-    shipped, plain, own = (flag_height(settings, evidence) for evidence in (found.shipped, found.plain, found.own))
-    # what resembles a ruled harvest thickens the tail: with it the height is too high, without it too low, by about as much
-    context.height = max(shipped, (plain + own) / 2) + settings.drift_odds * context.drifting
+    set_height(engine, found)
     context.released = context.released_now(settings)
     engine.scorer.turned(context)
     context.queue = reviewing.review(engine)
+
+
+def set_height(engine: Engine, found: Census) -> None:
+    """Set the flag's height by the evidence of all accounts."""
+    context, settings = engine.context, engine.settings
+    shipped, plain, own = (flag_height(settings, evidence) for evidence in (found.shipped, found.plain, found.own))
+    # what resembles a ruled harvest thickens the tail: with it the height is too high, without it too low, by about as much
+    context.height = max(shipped, (plain + own) / 2) + settings.drift_odds * context.drifting

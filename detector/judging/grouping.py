@@ -49,7 +49,7 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
             above = scores - group_judge.height(strongest, prior, settings.reference_accounts)
             found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
     for one in context.campaigns:
-        one.evidence = context.height + one.strength
+        one.evidence = context.height + engine.scorer.words(one.members).raised(one.strength)
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
     return [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)], frozenset(found)
 
@@ -62,7 +62,18 @@ def _leave(engine: Engine) -> None:
     gone = set(members) - known
     for one in (*context.campaigns, *context.watched):
         one.part_with(gone)
+    _step_down(engine)
     context.campaigns, context.watched = _strongest(context.campaigns, settings), _strongest(context.watched, settings)
+
+
+def _step_down(engine: Engine) -> None:
+    """Campaigns that stood over the height by analysts' words alone are watched again once those are taken back or outweighed."""
+    context = engine.context
+    for one in [one for one in context.campaigns if one.strength < 0.0 and engine.scorer.words(one.members).raised(one.strength) < 0.0]:
+        context.campaigns.remove(one)
+        one.number, one.told_members, one.told_level = context.next_watched, 0, 0
+        context.watched.append(one)
+        context.next_watched += 1
 
 
 def _strongest(groups: list[Campaign], settings: Settings) -> list[Campaign]:
@@ -76,20 +87,23 @@ def _adopt(
     engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], above: Array,
     standing: group_judge.Standing, features: Array, at: int,
 ) -> set[str]:  # fmt: skip
-    """Make campaigns of the groups that are over their height, and watch those not far below: they rank their members, and flag nobody.
+    """Make campaigns of the groups that are over their height, by themselves or with what rulings say of their members.
 
+    Those not far below are watched: they rank their members, and flag nobody.
     Each goes on from the known one that it shares most members with. Who is in a campaign stays there, whatever weaker group they are in
     as well. Returns who is in one that was found.
     """
     context, settings = engine.context, engine.settings
-    over = np.flatnonzero(above >= 0.0).tolist()
+    within = np.flatnonzero(above >= -settings.group_reach).tolist()
+    said = {number: engine.scorer.words([names[row] for row in candidates[number].tolist()]) for number in within}
+    over = [number for number in within if above[number] >= 0.0 or said[number].raised(float(above[number])) >= 0.0]
     told = _take(engine, context.campaigns, context.next_campaign, names, links, candidates, over, above, standing, features, at)
     held = {name for one in context.campaigns for name in one.members}
     for one in context.watched:
         one.part_with(held)
     free = np.array([name not in held for name in names])
     rest = [members[free[members]] for members in candidates]
-    below = np.flatnonzero((above < 0.0) & (above >= -settings.group_reach)).tolist()
+    below = sorted(set(within) - set(over))
     near = [part for part in below if len(rest[part]) >= settings.link_least]
     kept = _take(engine, context.watched, context.next_watched, names, links, rest, near, above, standing, features, at)
     context.watched = [one for one in context.watched if len(one.members) >= settings.link_least]

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NOTHING
 from siphonwatch.detector.judging.context import Context
+from siphonwatch.detector.learning import words
 from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.learning.words import Words
 from siphonwatch.detector.scoring.features import NAMES, matrix
 from siphonwatch.detector.scoring.model import Model, Prior
 from siphonwatch.detector.scoring.population import Summary
@@ -50,6 +52,10 @@ class Scorer:
     def turned(self, context: Context) -> None:
         """Score in ``context`` from now on, be it the same one that has changed."""
         self.context, self._model, self._summary, self._shares = context, None, None, None
+
+    def obey(self, word: Word) -> None:
+        """Keep analysts' ``word`` from now on."""
+        self.word, self._shares = word, None
 
     @property
     def model(self) -> Model:
@@ -91,9 +97,26 @@ class Scorer:
             watched = [(0, one) for one in self.context.watched]
             told = [(one.number, one) for one in self.context.campaigns]  # last, as they count before what is watched
             self._shares = {
-                name: (number, share) for number, one in [*watched, *told] for name, share in zip(one.members, one.shares, strict=True)
+                name: (number, campaigns.worded(share, said, self.settings))
+                for number, one in [*watched, *told]
+                for said in [self.words(one.members)]
+                for name, share in zip(one.members, one.shares, strict=True)
             }
         return self._shares
+
+    def words(self, members: Sequence[str]) -> Words:
+        """What the rulings on some of ``members`` say of all of them as a group. A ruling on many of them counts once."""
+        if not self.word.ruled:
+            return Words()
+        found = {ruling.id: ruling for ruling in (self.word.ruled.get(name) for name in members) if ruling is not None}
+        errs = self.settings.analyst_errs
+        return words.together([words.telling(bool(found[each].harvest), self._chance(found[each]), errs) for each in sorted(found)])
+
+    def _chance(self, ruling: Ruling) -> float:
+        """How likely the accounts of ``ruling`` were harvesters by their own evidence and the prior: the likeliest of them."""
+        weights = self.prior.weights
+        odds = [self.prior.bias + sum(weights.get(name, 0.0) * value for name, value in inputs.items()) for inputs in ruling.examples]
+        return verdict.probability(max(odds, default=0.0))
 
     def shares(self, names: Sequence[str]) -> Array:
         """(N,) what accounts have of their groups' evidence now; ``NOTHING`` without one."""
@@ -131,10 +154,11 @@ class Scorer:
         groups = {one.number: one for one in self.context.campaigns}
         numbers = [self.members[name][0] if lent else 0 for name, lent in zip(names, shared.tolist(), strict=True)]
         alike = self.model.resemblance(features, self.summary).tolist()
+        lifted = [self.members[name][1] if lent else 0.0 for name, lent in zip(names, shared.tolist(), strict=True)]
         return [
             verdict.of_campaign(groups[number].reasons)
             if number
-            else verdict.with_resemblance(verdict.reasons(features[row], over[row], self.summary), alike[row])
+            else verdict.with_analysts(verdict.reasons(features[row], over[row], self.summary), alike[row], lifted[row])
             for row, number in enumerate(numbers)
         ]
 

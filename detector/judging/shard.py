@@ -111,12 +111,12 @@ class Shard:
             found.setdefault(int(numbers[row]), []).append(one)
         return found
 
-    def _score(self, position: Array, at: int) -> None:
-        """Score the accounts at ``position`` and keep their strongest evidence."""
+    def _score(self, position: Array, at: int, anew: bool = False) -> None:
+        """Score the accounts at ``position`` and keep their strongest evidence; ``anew`` where a model scores them that never did."""
         for start in range(0, len(position), TOGETHER):
-            self._score_some(position[start : start + TOGETHER], at)
+            self._score_some(position[start : start + TOGETHER], at, anew)
 
-    def _score_some(self, position: Array, at: int) -> None:
+    def _score_some(self, position: Array, at: int, anew: bool) -> None:
         scorer, records = self.scorer, self.accounts.records
         view = scorer.view(self.accounts.rows[position])
         features, judged = matrix(view), view.count("requests") >= self.settings.judged_floor
@@ -125,7 +125,10 @@ class Shard:
         shipped = scorer.shipped.log_odds(features, scorer.summary) if scorer.context.taught else current
         records["current"][position] = np.where(judged, current, NOTHING)
         trace.note(records, position, at, current, judged)
-        for name, value in (("own", current), ("evidence", current), ("shipped", shipped), ("plain", current - alike)):
+        records["shipped"][position] = np.maximum(records["shipped"][position], np.where(judged, shipped, NOTHING))
+        # what an account once was beyond what it is can only be told by the prior, whose maximum goes on whatever is taught
+        once = np.where(judged, records["shipped"][position] - shipped, 0.0) if anew else 0.0
+        for name, value in (("own", current + once), ("evidence", current), ("plain", current - alike + once)):
             records[name][position] = np.maximum(records[name][position], np.where(judged, value, NOTHING))
 
     def _verdicts(self, position: Array, at: int, tick: int) -> list[Verdict]:
@@ -262,24 +265,29 @@ class Shard:
 
     def obey(self, word: Word) -> None:
         """Obey analysts' word from now on, and mark the accounts on the allow list."""
-        self.scorer.word = word
+        self.scorer.obey(word)
         _, records = self.accounts.known()
         marks = np.array([account in word.allowed for account in self.accounts.ids], dtype=np.uint8)
         self.changed.update(self.accounts.ids[row] for row in np.flatnonzero(records["allowed"] != marks).tolist())
         records["allowed"] = marks
 
+    def rescored(self, context: Context, at: int) -> None:
+        """Score everybody anew, as what rulings teach has changed: the flag's height is read from that before anybody is judged by it."""
+        self.scorer.turned(context)
+        everybody = np.arange(len(self.accounts))
+        for name in ("own", "evidence", "plain"):  # the strongest evidence so far was another model's
+            self.accounts.records[name][everybody] = NOTHING
+        self._score(everybody, at, anew=True)
+
     def relearned(self, context: Context, at: int, tick: int) -> list[Verdict]:
-        """Judge everybody anew, as what rulings teach has changed."""
+        """Judge everybody anew, once they are scored and the flag has its height."""
         self.scorer.turned(context)
         names = sorted(self.accounts.ids)
         everybody = self.accounts.positions(names)
         if not names:
             return []
         records = self.accounts.records
-        for name in ("own", "evidence", "plain"):  # the strongest evidence so far was another model's
-            records[name][everybody] = NOTHING
-        self._score(everybody, at)
-        # what campaigns lend stays theirs: rulings on accounts move no groups
+        # what campaigns lend stays theirs, with what the rulings say of them
         records["evidence"][everybody] = np.maximum(records["evidence"][everybody], self.scorer.shares(names))
         self.changed.update(names)
         return self._verdicts(everybody, at, tick)

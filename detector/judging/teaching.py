@@ -52,7 +52,7 @@ def obey(engine: Engine, at: int) -> bool:
         {account for ruling in standing for account in ruling.accounts if ruling.allows(at)},
     )
     if word != engine.scorer.word:
-        engine.scorer.word = word
+        engine.scorer.obey(word)
         engine.shards.all(partial(Shard.obey, word=word))
     teaching = [ruling for ruling in standing if ruling.harvest is not None and ruling.examples]
     taught = [ruling.id for ruling in teaching]

@@ -1,11 +1,15 @@
 """The review queue: whom an analyst should look at next. One card for each behaviour, as a ruling on one teaches about all alike.
 
-Cards alternate between the strongest evidence and the most unsure (nearest to the flag's height), each as far from all cards
-before it, and from everything ruled so far, as one behaviour is from another.
+Every second card is on a group, as most of what a harvest has is in groups and a ruling on a member speaks of all: the strongest group
+first, so that one of which a ruling said harvest soon comes a second time, which it takes to flag it. The others are in turn
+of the strongest evidence and the most unsure (nearest to the flag's height), each as far from all cards before it, and from
+everything ruled so far, as one behaviour is from another.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +19,9 @@ from siphonwatch.detector.scoring.sums import squared_distances
 from siphonwatch.detector.settings import Settings
 
 Array = npt.NDArray[Any]
+
+
+GROUPS, STRONGEST, UNSURE = range(3)  # what a card is picked by
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -29,28 +36,43 @@ class Card(msgspec.Struct, frozen=True):
     why: str  # the strongest reason, in words
 
 
-def pick(inputs: Array, evidence: Array, height: float, ruled: Array, settings: Settings) -> tuple[Array, Array]:
+def pick(
+    inputs: Array, evidence: Array, height: float, ruled: Array, settings: Settings, groups: Sequence[int] = ()
+) -> tuple[Array, Array]:
     """(cards (K,), owner (N,)): positions of the accounts to look at, in order, and for each account the number of its card, -1 for none.
 
     ``inputs`` (N, F) are the model's, ``evidence`` (N,) log-odds, ``ruled`` (R, F) inputs of what was ruled on already. Only accounts
-    within ``queue_reach`` under the height are looked at. Of equal candidates the earlier position comes first.
+    within ``queue_reach`` under the height are looked at, but for those that stand for ``groups``, in their order. Of equal candidates
+    the earlier position comes first.
     """
     owner = np.full(len(inputs), -1)
     near = np.full(len(inputs), np.inf)  # distance to the nearest card or ruled account
     for start in range(0, len(ruled), 256):
         near = np.minimum(near, _distances(inputs, ruled[start : start + 256]).min(axis=1, initial=np.inf))
     within = evidence >= height - settings.queue_reach
-    order = (np.argsort(-evidence, kind="stable"), np.argsort(np.abs(evidence - height), kind="stable"))
+    ways = (GROUPS, STRONGEST, GROUPS, UNSURE)
+    lines = {
+        GROUPS: iter(groups),
+        STRONGEST: iter(np.argsort(-evidence, kind="stable").tolist()),
+        UNSURE: iter(np.argsort(np.abs(evidence - height), kind="stable").tolist()),
+    }
     cards: list[int] = []
-    at = [0, 0]
-    while len(cards) < settings.queue_cards:
-        way = len(cards) % 2
-        line = order[way]
-        while at[way] < len(line) and not (within[line[at[way]]] and near[line[at[way]]] >= settings.behaviour_radius):
-            at[way] += 1
-        if at[way] == len(line):
+    for way in itertools.cycle(ways):
+        if len(cards) == settings.queue_cards or not lines:
             break
-        chosen = int(line[at[way]])
+        if way not in lines:
+            continue
+        chosen = next(
+            (
+                each
+                for each in lines[way]
+                if each not in cards and (way == GROUPS or (within[each] and near[each] >= settings.behaviour_radius))
+            ),
+            None,
+        )
+        if chosen is None:
+            del lines[way]
+            continue
         distance = _distances(inputs, inputs[chosen : chosen + 1])[:, 0]
         owner[(owner < 0) & (distance < settings.behaviour_radius) & (near >= settings.behaviour_radius)] = len(cards)
         near = np.minimum(near, distance)

@@ -115,13 +115,19 @@ def reasons(features: Array, over_median: Array, summary: Summary, least: int = 
     return [reason(FEATURES[at], float(features[at]), summary.median[at], summary.p99[at], float(over_median[at])) for at in strong]
 
 
-def with_resemblance(found: list[Reason], log_odds: float) -> list[Reason]:
-    """Reasons with what resembling ruled harvests adds to the log-odds, in its place by weight; at most five."""
-    if log_odds <= 0.25:
-        return found
-    text = "behaves like accounts that an analyst ruled to be harvesting"
-    mine = Reason("resembles_ruled", round(log_odds, 4), 0.0, 0.0, round(log_odds, 3), text, EXTRACTION)
-    return sorted([*found, mine], key=lambda each: -each.weight)[:5]
+def with_analysts(found: list[Reason], resemblance: float, group: float) -> list[Reason]:
+    """Reasons with what resembling ruled harvests adds to the log-odds, in its place by weight; at most five.
+
+    First of all comes a group that analysts' words brought over the flag by ``group`` before it was told of as a campaign.
+    """
+    for name, log_odds, text in (
+        ("resembles_ruled", resemblance, "behaves like accounts that an analyst ruled to be harvesting"),
+        ("group_ruled", group, "is of a group of accounts of which analysts ruled some to be harvesting"),
+    ):
+        if log_odds > 0.25:
+            mine = Reason(name, round(log_odds, 4), 0.0, 0.0, round(log_odds, 3), text, EXTRACTION)
+            found = sorted([*found, mine], key=lambda each: -each.weight)[:5]
+    return found
 
 
 def of_campaign(found: list[Reason]) -> list[Reason]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from siphonwatch.detector.learning.words import Words
 from siphonwatch.detector.scoring.features import EXTRACTION
 from siphonwatch.detector.scoring.group_judge import FEATURES, NAMES, GroupPrior, Standing
 from siphonwatch.detector.settings import Settings
@@ -98,6 +99,13 @@ def tie_words(ties: dict[str, float]) -> str:
 def lent(strength: float, settings: Settings) -> float:
     """What a group of so much over its height lends to its members, over the flag: of what it is below, a part."""
     return strength if strength >= 0.0 else settings.group_under * strength
+
+
+def worded(share: float, said: Words, settings: Settings) -> float:
+    """The ``share`` of a member with what rulings on members have ``said`` of its group."""
+    if not said.net and not said.all:
+        return share
+    return round(lent(said.raised(share if share >= 0.0 else share / settings.group_under), settings), 6)
 
 
 def evidence(share: float, height: float, settings: Settings) -> float:

@@ -39,7 +39,7 @@ OF_SHARDS: dict[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (
         Shard.census, Shard.near, Shard.quiet, Shard.linkable, Shard.sample, Shard.known, Shard.fetch, Shard.not_clear,
-        Shard.turn, Shard.obey, Shard.relearned, Shard.grouped, Shard.erase,
+        Shard.turn, Shard.obey, Shard.rescored, Shard.relearned, Shard.grouped, Shard.erase,
     )
 }  # fmt: skip
 

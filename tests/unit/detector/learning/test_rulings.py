@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from siphonwatch.detector.judging import epoch
+from siphonwatch.detector.judging.census import total
 from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.judging.shards import fetch
 from siphonwatch.detector.learning.rulings import Ruling
@@ -71,6 +73,63 @@ def test_one_that_is_taken_back_leaves_no_trace(requests: list[Request]) -> None
     assert taken_back.context.taught == []
     assert odds(taken_back) == odds(plain)
     assert taken_back.scorer.model.weights == plain.scorer.model.weights
+    assert taken_back.context.height == plain.context.height
+    for name in ("own", "shipped", "plain"):  # the strongest so far, which the height is read from
+        mine, its = (engine.accounts.known()[1][name] for engine in (taken_back, plain))
+        assert np.allclose(mine, its), name
+
+
+def test_the_flag_has_its_height_before_anybody_is_judged_by_what_was_taught(requests: list[Request]) -> None:
+    """Else what one ruling lifts is flagged at once by a height that was read before it."""
+    engine = played(requests, [], after=0.6)
+    engine.hear([Ruling("1", worst(engine), True)])
+    before, tick = engine.context.height, engine.context.closed + 1
+    engine.context.height = before - 3.0  # as if it had been read in another time
+    engine._obey((tick + 1) * engine.settings.tick_ms, tick)
+    taught = engine.context.height
+    epoch.set_height(engine, total([engine.shard.census(tick)]))
+    assert taught == engine.context.height == pytest.approx(before, abs=2.0)
+
+
+def watched() -> tuple[list[Request], Engine]:
+    """A log in which a group is watched, and the engine that watches it."""
+    requests = simulate(WORLD).requests
+    engine = played(requests, [])
+    assert engine.context.watched
+    assert not engine.context.campaigns
+    return requests, engine
+
+
+def test_two_rulings_make_a_campaign_of_a_watched_group_and_one_does_not() -> None:
+    requests, engine = watched()
+    (group,) = engine.context.watched
+    first, second, *_ = group.members
+    at = epoch_ms(requests[-1].timestamp) / 1000 - 4 * 3600.0  # it is linked once more after that
+    one = played(requests, [Ruling("1", first, True, at=at)])
+    assert not one.context.campaigns
+    assert engine.scorer.shares(group.members).max() < one.scorer.shares(group.members).max() < one.context.height, "it ranks them"
+    both = [Ruling("1", first, True, at=at), Ruling("2", second, True, at=at)]
+    two = played(requests, both)
+    (campaign,) = two.context.campaigns
+    others = set(campaign.members) - {first, second}
+    assert others <= set(group.members)
+    assert others & {name for name, verdict in two.verdicts.items() if verdict.level in ("throttle", "block")}
+    until = epoch_ms(requests[-1].timestamp) / 1000 - 2 * 3600.0
+    back = played(requests, [msgspec.structs.replace(ruling, until=until) for ruling in both])
+    assert (back.scorer.shares(group.members) == engine.scorer.shares(group.members)).all(), "taken back, they lend what they did"
+
+
+def test_every_second_card_is_on_a_group_until_it_is_decided() -> None:
+    requests, engine = watched()
+    (group,) = engine.context.watched
+    card = engine.context.queue[0]
+    assert card.account in group.members
+    assert card.why.startswith(f"speaks for a group of {len(group.members)} accounts")
+    at = midday(requests)
+    ruled = [Ruling(str(number), name, True, at=at) for number, name in enumerate(group.members[:2])]
+    for rulings, asked in ((ruled[:1], True), (ruled, False), ([msgspec.structs.replace(ruled[0], harvest=False)], False)):
+        queue = played(requests, rulings).context.queue
+        assert any(each.why.startswith("speaks for a group") and each.account in group.members for each in queue) == asked
 
 
 def test_a_replay_with_the_rulings_says_what_the_taught_stream_said(requests: list[Request]) -> None:

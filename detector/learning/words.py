@@ -1,0 +1,54 @@
+"""Words on groups: what rulings on members say of the whole group that they are in.
+
+Most of what a harvest has is in groups whose members are beyond telling one by one, so a ruling on one of them is evidence on all. It is
+an analyst's, who errs now and then, and an innocent group may hold a stray harvester: what a member's own evidence explains says little of
+the others. Every ruling ranks its group higher or lower, but none carries it over the flag, or back, by itself: to cross, it takes what
+stands when the most telling ruling is left out. Two people, or one who looked twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+SHORT = 1e-6  # log-odds: just under the height
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the rulings on a group's members say together, in log-odds."""
+
+    all: float = 0.0
+    borne_out: float = 0.0  # without the most telling of them
+    net: int = 0  # rulings for harvest less those for benign
+
+    def raised(self, strength: float) -> float:
+        """What a group of so much over its height has with these words."""
+        raised = strength + self.all
+        if strength < 0.0 and strength + self.borne_out < 0.0:
+            return min(raised, -SHORT)
+        if strength >= 0.0 and strength + self.borne_out >= 0.0:
+            return max(raised, 0.0)
+        return raised
+
+
+def telling(harvest: bool, chance: float, errs: float) -> float:
+    """Log-odds that a ruling adds to those of the group of the account that it is on.
+
+    ``chance`` is how likely that account was a harvester by its own evidence, be its group innocent; ``errs`` is the share of rulings that
+    are wrong.
+    """
+    if harvest:
+        return log((1.0 - errs) / (errs + (1.0 - 2.0 * errs) * chance))
+    return log(errs / (1.0 - errs - (1.0 - 2.0 * errs) * chance))
+
+
+def together(tellings: Sequence[float]) -> Words:
+    """The words of several rulings, each :func:`telling` so much."""
+    if not tellings:
+        return Words()
+    total = sum(tellings)
+    rest = total - (max(tellings) if total > 0.0 else min(tellings))
+    net = sum(1 if each > 0.0 else -1 for each in tellings)
+    return Words(round(total, 6), round(rest, 6) if rest * total > 0.0 else 0.0, net)

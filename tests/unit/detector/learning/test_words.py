@@ -1,0 +1,48 @@
+"""Words on groups: every ruling ranks the group, none alone carries it over the flag or back, and two that agree do."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from siphonwatch.detector.learning.words import SHORT, Words, telling, together
+from siphonwatch.detector.settings import DEFAULT
+
+ERRS = DEFAULT.analyst_errs
+RULINGS = st.builds(telling, st.booleans(), st.floats(0.0, 1.0), st.just(ERRS))
+STRENGTH = st.floats(-DEFAULT.group_reach, 12.0)
+
+
+@given(STRENGTH, RULINGS)
+def test_one_ruling_moves_no_group_across_its_height(strength: float, said: float) -> None:
+    raised = together([said]).raised(strength)
+    assert (raised >= 0.0) == (strength >= 0.0)
+    if said > 0.0:
+        assert raised >= strength - 2 * SHORT
+
+
+@given(STRENGTH, st.lists(RULINGS, min_size=2, max_size=6))
+def test_a_group_that_crosses_its_height_would_without_any_one_of_the_rulings(strength: float, said: list[float]) -> None:
+    raised = together(said).raised(strength)
+    if (raised >= 0.0) != (strength >= 0.0):
+        rest = [strength + sum(said) - one for one in said]
+        assert all(one >= -2 * SHORT for one in rest) if raised >= 0.0 else all(one <= 2 * SHORT for one in rest)
+
+
+def test_two_that_agree_flag_a_watched_group_and_one_against_two_does_not_clear_it() -> None:
+    harvest, benign = telling(True, 0.05, ERRS), telling(False, 0.05, ERRS)
+    assert together([harvest, harvest]).raised(-1.5) > 0.0
+    assert together([harvest, benign]).raised(-1.5) < 0.0
+    assert together([benign, benign]).raised(1.5) < 0.0
+    assert together([]).raised(-1.0) == Words().raised(-1.0) == -1.0
+
+
+@pytest.mark.parametrize("harvest", [True, False])
+def test_what_a_members_own_evidence_explains_says_little_of_its_group(harvest: bool) -> None:
+    unlikely, likely = telling(harvest, 0.01, ERRS), telling(harvest, 0.9, ERRS)
+    nine = telling(True, 0.0, ERRS)
+    assert abs(nine) == pytest.approx(2.197, abs=1e-3), "nine to one"
+    if harvest:
+        assert 0.0 < likely < 0.2 < 1.5 < unlikely <= nine
+    else:
+        assert -nine <= unlikely < likely < 0.0
