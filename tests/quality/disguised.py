@@ -15,19 +15,7 @@ from tests.quality.hands import HANDS, JUDGED, shipped, stream
 from tests.quality.live import HEADER, Outcome, held_out, line, outcome, play
 
 AS_IT_IS = "as it is"
-# what loosens the ties between accounts, or changes what their text shows; declared fields alone do not move the ranking at all
-SINGLE = (
-    "user agents mixed",
-    "sampling at random",
-    "models mixed",
-    "system prompt at random",
-    "question in parts",
-    "question in a tool's result",
-    "constant text around",
-    "filler from a pool",
-    "words at random around",
-    "base64",
-)
+SINGLE = tuple(name for name, steps in DISGUISES.items() if len(steps) == 1)
 AT_ONCE = tuple(name for name, steps in DISGUISES.items() if len(steps) > 1)
 
 

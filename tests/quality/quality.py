@@ -138,7 +138,7 @@ def by_kind(pool: ProcessPoolExecutor) -> str:
 
 
 def left_out() -> str:
-    """Each hand's stream by a prior that has seen none of that hand's labels; its ceiling; free evasions."""
+    """Each hand's stream by a prior that has seen none of that hand's labels; and its ceiling."""
     if not ARENA.is_dir():
         return NO_ARENA
     lines: list[str] = []
@@ -196,9 +196,9 @@ def evasion_table(pool: ProcessPoolExecutor) -> str:
 Section = tuple[str, Callable[[ProcessPoolExecutor], str]]
 SECTIONS: dict[str, Section] = {
     "live": ("Each hand left out, as a live stream", lambda _: as_live()),
-    "disguised": ("Each hand left out, as a live stream, under free evasions", under_disguise),
+    "disguised": ("Free evasions on the same streams, live, each hand left out", under_disguise),
     "published": ("Published methods and plain counts on the same streams", lambda _: published()),
-    "ranking": ("Each hand left out: ranking of accounts at the end of the stream, and under free evasions", lambda _: left_out()),
+    "ranking": ("Each hand left out: ranking of accounts at the end of the stream, without groups", lambda _: left_out()),
     "poorer": ("`b2b` in poorer logs, its hand left out", lambda _: poorer_logs()),
     "kinds": ("Each kind of harvester alone, by the shipped prior (simulator, two seeds)", by_kind),
     "populations": ("Other populations (simulator, three seeds)", populations),
