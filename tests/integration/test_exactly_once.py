@@ -10,24 +10,11 @@ from pathlib import Path
 import pytest
 from siphonwatch.detector.request.request import Request
 
-from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
+from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same
 from tests.services.kafka import Broker
 from tests.services.redis import RedisServer
 
 Make = Callable[..., Pipeline]
-
-
-@pytest.fixture(scope="module")
-def requests() -> list[Request]:
-    return traffic()
-
-
-@pytest.fixture(scope="module")
-def expected(requests: list[Request]) -> Outcome:
-    outcome = replayed(requests)
-    levels = [verdict.level for verdict in outcome.verdicts.values()]
-    assert levels.count("block") + levels.count("throttle") >= 3, "the stream must hold something to find"
-    return outcome
 
 
 @pytest.fixture

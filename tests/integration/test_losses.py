@@ -10,34 +10,15 @@ from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.request import Request
 
 from tests.integration.damage import Harm
-from tests.integration.harness import Outcome, Pipeline, keyed, replayed, same, traffic
+from tests.integration.harness import Outcome, Pipeline, keyed, same
 from tests.services.kafka import Broker
 from tests.services.process import wait_until
 from tests.services.redis import RedisServer
 
 
-@pytest.fixture(scope="module")
-def requests() -> list[Request]:
-    return traffic()
-
-
-@pytest.fixture(scope="module")
-def expected(requests: list[Request]) -> Outcome:
-    return replayed(requests)
-
-
 @pytest.fixture
 def live(broker: Broker, redis_server: RedisServer, tmp_path: Path) -> Iterator[Pipeline]:
     made = Pipeline(broker, redis_server, tmp_path, 2, ("--batch", "100"))
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    made = RedisServer(tmp_path / "redis")
-    if made.external:
-        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
     yield made
     made.stop()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,36 +18,6 @@ from tests.services.process import Program, free_port, wait_until
 from tests.services.redis import RedisServer
 
 TEXT = "quibbledorf zanzimarck flumergast"
-
-
-@pytest.fixture(scope="module")
-def requests() -> list[Request]:
-    return traffic()
-
-
-@pytest.fixture(scope="module")
-def expected(requests: list[Request]) -> Outcome:
-    return replayed(requests)
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker that may be stopped."""
-    made = Broker(tmp_path / "kafka")
-    if made.external:
-        pytest.skip("SIPHONWATCH_TEST_KAFKA names a broker that this test may not stop")
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that may be stopped."""
-    made = RedisServer(tmp_path / "redis")
-    if made.external:
-        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
-    yield made
-    made.stop()
 
 
 def page(port: int, path: str) -> tuple[int, str]:

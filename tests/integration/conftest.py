@@ -1,0 +1,46 @@
+"""What the tests of the whole pipeline share: a stream that holds something to find, its replay, and services that may be stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from siphonwatch.detector.request.request import Request
+
+from tests.integration.harness import Outcome, replayed, traffic
+from tests.services.kafka import Broker
+from tests.services.redis import RedisServer
+
+
+@pytest.fixture(scope="package")
+def requests() -> list[Request]:
+    return traffic()
+
+
+@pytest.fixture(scope="package")
+def expected(requests: list[Request]) -> Outcome:
+    outcome = replayed(requests)
+    levels = [verdict.level for verdict in outcome.verdicts.values()]
+    assert levels.count("block") + levels.count("throttle") >= 3, "the stream must hold something to find"
+    return outcome
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that may be stopped."""
+    made = Broker(tmp_path / "kafka")
+    if made.external:
+        pytest.skip("SIPHONWATCH_TEST_KAFKA names a broker that this test may not stop")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that may be stopped."""
+    made = RedisServer(tmp_path / "redis")
+    if made.external:
+        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
+    yield made
+    made.stop()
