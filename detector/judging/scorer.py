@@ -44,6 +44,7 @@ class Scorer:
         self.prior, self.settings, self.context = prior, settings, context
         self.word = Word()
         self.shipped = Model(prior)
+        self.prior_name = prior.name
         self._reference = self.shipped.reference
         self._model: Model | None = None
         self._summary: Summary | None = None

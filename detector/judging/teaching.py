@@ -56,6 +56,8 @@ def obey(engine: Engine, at: int) -> bool:
         engine.shards.all(partial(Shard.obey, word=word))
     teaching = [ruling for ruling in standing if ruling.harvest is not None and ruling.examples]
     taught = [ruling.id for ruling in teaching]
+    if taught:
+        taught.append(f"by {engine.scorer.prior_name}")  # what they teach is a way from this prior, and of no use to another
     if taught == context.taught:
         return False
     context.lesson = lesson(teaching, engine.prior, _innocents(engine), engine.settings)

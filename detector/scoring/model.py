@@ -7,6 +7,7 @@ shipped prior and move with what analysts' rulings teach, which may also add wha
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -34,6 +35,11 @@ class Prior(msgspec.Struct, frozen=True):
     reference: dict[str, dict[int, int]]  # feature -> bin -> accounts: the simulator's population
     made_by: str  # how to make it again
     groups: GroupPrior | None = None  # the same of groups; without it none are judged
+
+    @property
+    def name(self) -> str:
+        """What tells it from any other prior: a hash of all that it holds."""
+        return hashlib.blake2b(msgspec.json.encode(self), digest_size=8).hexdigest()
 
 
 class Model:

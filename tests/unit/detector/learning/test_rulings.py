@@ -15,6 +15,7 @@ from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.streams.common import prior
+from siphonwatch.streams.stores import snapshot
 
 WORLD = World(accounts=250, days=1.0, prevalence=0.08, seed=21)
 
@@ -130,6 +131,21 @@ def test_every_second_card_is_on_a_group_until_it_is_decided() -> None:
     for rulings, asked in ((ruled[:1], True), (ruled, False), ([msgspec.structs.replace(ruled[0], harvest=False)], False)):
         queue = played(requests, rulings).context.queue
         assert any(each.why.startswith("speaks for a group") and each.account in group.members for each in queue) == asked
+
+
+def test_another_prior_learns_anew_what_was_ruled(requests: list[Request]) -> None:
+    account = worst(played(requests, []))
+    taught = played(requests, [Ruling("1", account, True, at=midday(requests))])
+    shipped = prior.load()
+    other = msgspec.structs.replace(shipped, weights={name: weight / 2 for name, weight in shipped.weights.items()})
+    rows, before = taught.accounts.known()[0], taught.context.lesson
+    for each, same in ((shipped, True), (other, False)):
+        context = snapshot.unpack_context(snapshot.pack_context(taught), taught.settings)
+        again = Engine(each, taught.settings, context)
+        again.accounts.put(list(taught.accounts.ids), rows, taught.accounts.known()[1])
+        again.hear(taught.teaching.rulings)
+        again.close(context.closed + 60, [])  # long enough for an epoch to turn
+        assert (again.context.lesson == before) is same
 
 
 def test_a_replay_with_the_rulings_says_what_the_taught_stream_said(requests: list[Request]) -> None:
