@@ -5,6 +5,7 @@ A wrong option, URL or file is one clear line and exit code 2.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -80,6 +81,7 @@ def app() -> None:
 
 def main() -> None:
     """The console script."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # matrices here are small: more threads wait for each other, on a gateway's cores
     leave_on_signals()
     from siphonwatch.streams.common.errors import SiphonwatchError, UsageError
 
