@@ -266,6 +266,51 @@ def test_a_keeper_that_found_accounts_lost_does_not_write_them_as_if_they_were_w
     assert shown(opened(), range(SHARDS))[0].lost == {lost}
 
 
+def found(metrics: Metrics) -> dict[str, float]:
+    """What was found not to be as it was written, by kind and what."""
+    samples = [each for metric in metrics.faults.collect() for each in metric.samples if each.name.endswith("_total")]
+    return {" ".join(each.labels.values()): each.value for each in samples if each.value > 0}
+
+
+@pytest.mark.parametrize("value", [None, b"\xff\xfe", b"{}", b""], ids=["lost", "no text", "a map", "empty"])
+@pytest.mark.parametrize("field", ["context", "epoch", "mark", "read", "closed", "judged", "shards", "moves", "standings"])
+def test_whatever_becomes_of_a_field_of_the_judging_is_got_over(
+    opened: Opened, redis_server: RedisServer, field: str, value: bytes | None
+) -> None:
+    """While nobody works; and it is not found again and again."""
+    store, client = opened(), redis_server.client()
+    worlds = [simulate(World(accounts=5, days=0.3, seed=seed, start=1_780_000_000.0 + seed * 26_000)).requests for seed in (1, 2)]
+    panes = [Panes(DEFAULT)]
+
+    def read(store: RedisStore, part: int) -> None:
+        """As a worker does: from the log's start where the partition was rewound."""
+        claim = store.claim(0)
+        if claim.position is None:
+            panes[0], requests = Panes(DEFAULT, None, claim.sealed), [each for world in worlds[: part + 1] for each in world]
+        else:
+            requests = worlds[part]
+        added = panes[0].add(batch(requests, [epoch_ms(each.timestamp) for each in requests]))
+        position = Position(part + 1, panes[0].clock, panes[0].watermark, panes[0].last)
+        store.commit(0, claim.fence, position, added.changed, added.ids)
+
+    read(store, 0)
+    judge, _ = judge_of_all(store)
+    assert judge.step(1) > 0
+    key = store._server.of_topic("judge")
+    client.hdel(key, field) if value is None else client.hset(key, field, value)
+    metrics, again = Metrics(), opened()
+    judge, _ = judge_of_all(again, metrics=metrics)
+    for _ in range(5):
+        judge.step(1)
+    assert metrics.registry.get_sample_value("siphonwatch_judge") == 1, "it judges"
+    told = found(metrics)
+    judge.step(1)
+    assert found(metrics) == told, "and says no more of it"
+    panes[0].seal(judge.engine.context.closed)
+    read(again, 1)
+    assert any(judge.step(1) > 0 for _ in range(5)), "what comes next is judged"
+
+
 def test_what_is_large_is_read_bit_by_bit(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "TOGETHER", 20)
     monkeypatch.setattr(server, "CHUNK", 10)

@@ -15,7 +15,7 @@ from siphonwatch.streams.common.errors import Behind, Fenced
 from siphonwatch.streams.stores.base import KEPT_FINDINGS, Fault, Fence, Judging, Lead
 from siphonwatch.streams.stores.redis import scripts
 from siphonwatch.streams.stores.redis.connection import MisplacedError, ask
-from siphonwatch.streams.stores.redis.loading import read_table
+from siphonwatch.streams.stores.redis.loading import read_judged
 from siphonwatch.streams.stores.redis.server import Server
 from siphonwatch.streams.stores.redis.staging import judge_chunks, stage
 
@@ -96,14 +96,9 @@ class Judgings:
         """(the mark of the newest judging that was closed, of each shard the mark of the newest that changed it)."""
         judge = self._key("judge")
         judged, shards = self._server.read(judge, lambda: self._server.client.hmget(judge, "judged", "shards"), [None, None], faults)
-        try:
-            table = read_table(shards)
-        except ValueError:
-            faults.append(self._server.set_field_aside(judge, "shards", shards or b""))
-            table = read_table(None)
         if judged and not shards:
             faults.append(Fault("missing", "context", f"{judge} shards"))
-        return (judged or b"").decode(errors="replace"), table
+        return read_judged(self._server, judged, shards, faults)
 
     def lead(self) -> Lead:
         """See the protocol."""

@@ -59,6 +59,19 @@ def read_look(answer: Sequence[Any]) -> Look:
     )  # fmt: skip
 
 
+def read_judged(server: Server, judged: bytes | None, shards: bytes | None, faults: list[Fault]) -> tuple[str, list[str]]:
+    """(the mark of the newest judging that was closed, of each shard the mark of the newest that changed it).
+
+    Who judges and who keeps shards read these in one way, or they would never agree on what is stored.
+    """
+    try:
+        table = read_table(shards)
+    except ValueError:
+        faults.append(server.set_field_aside(server.of_topic("judge"), "shards", shards or b""))
+        table = read_table(None)
+    return (judged or b"").decode(errors="replace"), table
+
+
 class Loading:
     """What the store does for who takes shards over, and sees after them."""
 
@@ -189,11 +202,8 @@ class Loading:
         """What the newest judging that was closed says, at one moment."""
         server, judge, names = self._server, self._server.of_topic("judge"), ("judged", "shards", "context")
         found = server.read(judge, lambda: server.client.hmget(judge, *names), [None] * len(names), faults)
-        try:
-            return Kept((found[0] or b"").decode(), found[2]), read_table(found[1])
-        except ValueError:
-            faults.append(server.set_field_aside(judge, "shards", found[1] or b""))
-            return Kept("", found[2]), [""] * SHARDS
+        judged, table = read_judged(server, found[0], found[1], faults)
+        return Kept(judged, found[2]), table
 
     def _finish(self, work: dict[int, Work], fences: dict[int, Fence], faults: list[Fault]) -> None:
         """Write what was closed and is not written, or not all of it; what is not there any more is found to be missing later."""
