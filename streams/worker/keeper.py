@@ -327,9 +327,11 @@ class Keeper:
 
     # ------------------------------------------------------------------------------------------- how it is asked
 
-    def asked(self, leader: str, which: str, call: str, values: dict[str, Any]) -> Any:
-        """Do what the judge ``leader`` asks: of this keeper, or of its shard by one of the priors."""
+    def asked(self, name: str, leader: str, which: str, call: str, values: dict[str, Any]) -> Any:
+        """Do what the judge ``leader`` asks of ``name``: of this keeper, or of its shard by one of the priors."""
         with self._lock:
+            if name != self.name:
+                raise Moved("other shards are kept here by now")
             if call != "begin" and leader != self._leader:
                 raise Moved("another worker judges by now")
             try:
@@ -349,7 +351,7 @@ class Keeper:
                 return self._answered
             try:
                 function = CALLS.get(ask.call) or OF_SHARDS[ask.call]
-                value = self.asked(ask.leader, ask.which, ask.call, wire.values(function, ask.values))
+                value = self.asked(name, ask.leader, ask.which, ask.call, wire.values(function, ask.values))
                 answer = wire.Answer(name, msgspec.Raw(wire.packed(value)))
             except SiphonwatchError as error:
                 answer = wire.Answer(name, error=wire.failed(error))

@@ -94,7 +94,8 @@ class Keepers:
         """What each of them answers, in one order. ``Moved`` where one of them keeps something else by now."""
         if not self._of:
             raise Moved("nobody keeps the accounts")
-        others = [name for name in self._of if name != self._keeper.name]
+        mine = self._keeper.name  # which may be another one in a moment: the worker's own thread gives it partitions
+        others = [name for name in self._of if name != mine]
         found: dict[str, Any] = {}
         self._asks += 1
         id = f"{self._leader}-{self._asks}"
@@ -104,7 +105,7 @@ class Keepers:
             question = msgspec.msgpack.encode(wire.Ask(id, self._leader, others, by, call, packed))
             self._store.post(question)
         if len(others) < len(self._of):
-            found[self._keeper.name] = self._keeper.asked(self._leader, by, call, values)
+            found[mine] = self._keeper.asked(mine, self._leader, by, call, values)
         function = CALLS.get(call) or OF_SHARDS[call]
         began = asked = time.monotonic()
         while len(found) < len(self._of):
