@@ -311,6 +311,31 @@ def test_whatever_becomes_of_a_field_of_the_judging_is_got_over(
     assert any(judge.step(1) > 0 for _ in range(5)), "what comes next is judged"
 
 
+AS: dict[str, Callable[[Any, str], object]] = {
+    "string": lambda client, key: client.set(key, "x"), "list": lambda client, key: client.rpush(key, "x"),
+    "zset": lambda client, key: client.zadd(key, {"x": 1}), "hash": lambda client, key: client.hset(key, "x", "y"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", AS)
+def test_what_was_set_aside_before_does_not_stand_in_the_way(opened: Opened, redis_server: RedisServer, kind: str) -> None:
+    """A key of another type, and later fields and elements of the same key that do not decode."""
+    store, client = opened(), redis_server.client()
+    write(store, b"c", [], {})
+    for name, read, spoilt in (
+        ("owners", store.owners, lambda key: client.hset(key, "x", b"\xff")),
+        ("outbox", lambda: store.set_aside("outbox", b"x"), lambda key: client.rpush(key, "x", "y")),
+        ("judge", store.lead, lambda key: client.hset(key, "read", b"\xff")),
+    ):
+        key = store._server.of_topic(name)
+        aside = key.replace("}:", "}:aside:")
+        AS[kind](client, aside)
+        spoilt(key)
+        read()  # type: ignore[operator]
+        assert client.exists(aside) == 1
+        assert store.owners().of.keys() <= {0}
+
+
 def test_what_is_large_is_read_bit_by_bit(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "TOGETHER", 20)
     monkeypatch.setattr(server, "CHUNK", 10)

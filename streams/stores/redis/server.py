@@ -161,13 +161,20 @@ class Server:
         log.error("a key of another type was set aside", key=key, to=to)
         return to
 
+    def _add_aside(self, to: str, add: Callable[[], object]) -> None:
+        """Add to what was set aside; a whole key that was put there before, of another type, gives way: the newest is kept."""
+        try:
+            ask(add)
+        except MisplacedError:
+            ask(lambda: self.client.delete(to))
+            ask(add)
+        ask(lambda: self.client.expire(to, self.ttl))
+
     def set_field_aside(self, key: str, field: bytes | str, value: bytes) -> Fault:
         """Move a field whose value does not decode out of the way."""
         tag, name = key.split("}:", 1)
         to = f"{tag}}}:aside:{name}"
-
-        ask(lambda: self.client.hset(to, field, value))
-        ask(lambda: self.client.expire(to, self.ttl))
+        self._add_aside(to, lambda: self.client.hset(to, field, value))
         ask(lambda: self.client.hdel(key, field))
         shown_field = field.decode(errors="replace") if isinstance(field, bytes) else field
         log.error("a value that does not decode was set aside", key=key, field=shown_field, to=to)
@@ -177,9 +184,7 @@ class Server:
         """Move an element of a list that does not decode out of the way."""
         tag, name = key.split("}:", 1)
         to = f"{tag}}}:aside:{name}"
-
-        ask(lambda: self.client.rpush(to, value))
-        ask(lambda: self.client.expire(to, self.ttl))
+        self._add_aside(to, lambda: self.client.rpush(to, value))
         ask(lambda: self.client.lrem(key, 1, value))
         log.error("a value that does not decode was set aside", key=key, to=to)
         return Fault("unreadable", self.what(key), to)
