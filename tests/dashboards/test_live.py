@@ -146,8 +146,8 @@ def test_alertmanager_hears_of_a_campaign(live: Live) -> None:
 def test_a_hundred_thousand_accounts_are_a_few_series() -> None:
     """Series are counted as they are exported, with every account known to the judge's metrics."""
     from prometheus_client import generate_latest
+    from siphonwatch.detector.verdicts.account import Level
     from siphonwatch.streams.stores.memory import MemoryStore
-    from siphonwatch.streams.worker.keeper import Staged
 
     metrics = Metrics()
     for partition in range(12):
@@ -157,7 +157,7 @@ def test_a_hundred_thousand_accounts_are_a_few_series() -> None:
     names = [f"acct_{number:06d}" for number in range(100_000)]
     accounts = keeper.shard.accounts
     accounts.put(names, state.empty(len(names)), np.zeros(len(names), dtype=accounts.records.dtype))
-    judge.observe([], [Staged([], keeper.shard.levels(), 0)])
+    metrics.judged(judge.engine.context, [], {level: keeper.shard.levels()[level] for level in Level})
     after = generate_latest(metrics.registry)
     assert after.count(b"\n") == before
     assert after.count(b"\n") < 450
