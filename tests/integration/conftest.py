@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from siphonwatch.detector.request.request import Request
@@ -26,21 +27,20 @@ def expected(requests: list[Request]) -> Outcome:
     return outcome
 
 
+def _own(made: Broker | RedisServer, named: str) -> Iterator[Any]:
+    if made.external:
+        pytest.skip(f"{named} that this test may not stop")
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker that may be stopped."""
-    made = Broker(tmp_path / "kafka")
-    if made.external:
-        pytest.skip("SIPHONWATCH_TEST_KAFKA names a broker that this test may not stop")
-    yield made
-    made.stop()
+    yield from _own(Broker(tmp_path / "kafka"), "SIPHONWATCH_TEST_KAFKA names a broker")
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that may be stopped."""
-    made = RedisServer(tmp_path / "redis")
-    if made.external:
-        pytest.skip("SIPHONWATCH_TEST_REDIS names a server that this test may not stop")
-    yield made
-    made.stop()
+    yield from _own(RedisServer(tmp_path / "redis"), "SIPHONWATCH_TEST_REDIS names a server")

@@ -5,24 +5,19 @@ from __future__ import annotations
 import threading
 
 import pytest
-from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.streams.common import prior
 from siphonwatch.streams.common.errors import Moved
 from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.worker.keeper import Keeper
 from siphonwatch.streams.worker.keepers import Keepers
-from siphonwatch.streams.worker.metrics import Metrics
+
+from tests.services.judges import two_keepers
 
 
 @pytest.mark.parametrize("kept", [{0, 1}, {1}, set()], ids=["more", "others", "nothing"])
 def test_a_judge_whose_own_worker_is_given_other_shards_meanwhile_begins_again(kept: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's thread is told by the broker while the judge's thread asks; the other keeper has answered by then."""
     store = MemoryStore()
-    mine, other = (Keeper(store, prior.load(), DEFAULT, Metrics()) for _ in range(2))
-    mine.assign({0}, 2)
-    other.assign({1}, 2)
-    keepers = Keepers(store, mine, "judge", threading.Event())
-    assert keepers.gather(2)
+    keepers, mine, other = two_keepers(store, "judge")
     assert [begun.accounts for begun in answered(keepers, store, other)] == [0, 0]
     post = store.post
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import msgspec
 import numpy as np
@@ -19,8 +18,9 @@ from siphonwatch.streams.contracts.samples import findings, rows
 from siphonwatch.streams.stores.memory import MemoryStore
 from siphonwatch.streams.worker import wire
 from siphonwatch.streams.worker.keeper import CALLS, OF_SHARDS, Keeper
-from siphonwatch.streams.worker.keepers import Keepers
 from siphonwatch.streams.worker.metrics import Metrics
+
+from tests.services.judges import two_keepers
 
 
 @pytest.mark.parametrize("function", [*CALLS.values(), *OF_SHARDS.values()], ids=lambda function: function.__name__)
@@ -77,11 +77,7 @@ def test_a_question_that_nobody_may_ask_is_answered_with_an_error() -> None:
 
 def test_an_answer_of_another_version_is_waited_out() -> None:
     store = MemoryStore()
-    keeper, others = (Keeper(store, prior.load(), DEFAULT, Metrics()) for _ in range(2))
-    keeper.assign({0}, 2)
-    others.assign({1}, 2)
-    keepers = Keepers(store, keeper, "leader", threading.Event())
-    assert keepers.gather(2)
+    keepers, keeper, others = two_keepers(store, "leader")
     keeper.begin("leader", "")
     store.answer("leader-1", msgspec.msgpack.encode(wire.Answer(others.name, msgspec.Raw(wire.packed({"accounts": "many"})))))
     with pytest.raises(Unavailable, match="run one version"):
