@@ -89,6 +89,14 @@ class Settings:
     """Accounts that make a campaign."""
     group_reach: float = 2.5
     """How far under its height a group is still watched: it ranks its members before others, and flags nobody."""
+    group_tied: float = 0.25
+    """What binds a group that is flagged, at least: owners, or days of sign-up of its own. A crowd on one template is alike as well ..."""
+    group_own: float = 0.75
+    """... and how far the members of one that nothing binds look like harvests by themselves, at least, in parts of the way to the flag."""
+    group_growth: float = 1.0
+    """How much less it takes of a group of which a part is flagged to be a campaign: at 2.0 innocents were drawn in ..."""
+    group_known: float = 0.2
+    """... and the share of its members that must be: a tenth drew in a hackathon around a harvester."""
     group_under: float = 0.6
     """What counts of each log-odd that a group is below its height: hands differ in how far their groups reach more than in their order, so
     that a group may be well below a height that was set by others' and be a campaign all the same."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NOTHING
 from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.judging.shards import fetch, linkable
+from siphonwatch.detector.judging.standing import above, is_over
 from siphonwatch.detector.scoring import group_judge
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.groups import Groups
@@ -44,10 +45,8 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
         if candidates:
             standing = group_judge.Standing(Groups(view, own, candidates))
             features = group_judge.matrix(standing)
-            scores = group_judge.scores(features, prior)
-            strongest = group_judge.best(scores, candidates, len(view))
-            above = scores - group_judge.height(strongest, prior, settings.reference_accounts)
-            found = _adopt(engine, chosen.names, links, candidates, above, standing, features, at)
+            over = above(engine, prior, chosen, links, candidates, standing, features)
+            found = _adopt(engine, chosen.names, links, candidates, over, standing, features, at)
     for one in context.campaigns:
         one.evidence = context.height + engine.scorer.words(one.members).raised(one.strength)
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
@@ -96,7 +95,7 @@ def _adopt(
     context, settings = engine.context, engine.settings
     within = np.flatnonzero(above >= -settings.group_reach).tolist()
     said = {number: engine.scorer.words([names[row] for row in candidates[number].tolist()]) for number in within}
-    over = [number for number in within if above[number] >= 0.0 or said[number].raised(float(above[number])) >= 0.0]
+    over = [number for number in within if is_over(float(above[number]), said[number])]
     told = _take(engine, context.campaigns, context.next_campaign, names, links, candidates, over, above, standing, features, at)
     held = {name for one in context.campaigns for name in one.members}
     for one in context.watched:

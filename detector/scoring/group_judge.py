@@ -19,6 +19,8 @@ from siphonwatch.detector.settings import DEFAULT
 Array = npt.NDArray[Any]
 
 LEAST = DEFAULT.link_least  # accounts that make a group at all
+OWNER = ("address", "payment", "hand_over")  # bonds that strangers on one template do not have by chance ...
+TIMES = ("day", "week")  # ... and those that a few of them do, in a crowd that is large
 FLAG = 1.3  # evidence that the measurements of members are held against: the shipped height of the flag
 
 
@@ -67,6 +69,16 @@ class Standing:
         apart, few = _span(groups.phrases(1, 1), 0.4, 0.85), groups.phrases(2, 3) / np.maximum(shared, 0.05)
         # a list whose every item goes to two or three accounts is divided as well; a class's homework goes to all
         self.divided = np.maximum(apart, 0.8 * _span(few, 0.5, 1.0) * _span(shared, 0.3, 0.8))
+
+    def tied(self, closed: Array) -> Array:
+        """(G,) how surely somebody's accounts these are, in [0, 1]; a crowd on one template is alike, and nobody's.
+
+        ``closed`` (G,) is the share of what ties the members to anybody that ties them to each other: of a large crowd some few signed up
+        on one day, and they are tied to the rest of it as well.
+        """
+        owner = [self.bonds[name] for name in OWNER] + [self.bonds[name] * np.sqrt(closed) for name in TIMES]
+        result: Array = 1.0 - np.prod([1.0 - 0.8 * each for each in owner], axis=0)
+        return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ WORDS = {
     "system": "the same system prompt", "phrase": "the same rare phrases", "content": "questions about the same things",
     "created": "signed up together",
 }  # fmt: skip
+DECLARED = ("agent", "habit", "system")  # free to set to what everybody has
 MEET = ("address", "block", "payment", "opening", "ending", "system", "phrase")  # traits that bring accounts together
 PHRASES = 12  # of an account's shingles that others have too: its rarest
 EVERY = 24  # accounts of a bucket that all meet each other
@@ -219,6 +220,26 @@ def groups(view: View, own: Array, found: Links, settings: Settings) -> list[Arr
                 members = order[ends[number] - size[number] : ends[number]]
                 seen.setdefault(members.tobytes(), members)
     return list(seen.values())
+
+
+def closed(groups: list[Array], found: Links, count: int) -> Array:
+    """(G,) share of the weight of each group's links that stays in the group, of ``count`` accounts in all.
+
+    ``groups`` are positions. One owner's accounts have little to do with others; some of a crowd on one template are tied to all of it.
+    What is declared is left out: whoever sets it as everybody does would seem to be of the crowd.
+    """
+    from scipy import sparse
+
+    left, right = np.concatenate([found.left, found.right]), np.concatenate([found.right, found.left])
+    tied = found.weight - sum(found.parts[trait] for trait in DECLARED)
+    weight = sparse.csr_array((np.concatenate([tied, tied]), (left, right)), shape=(count, count))
+    member, group = np.concatenate(groups), np.repeat(np.arange(len(groups)), [len(members) for members in groups])
+    belongs = sparse.csr_array((np.ones(len(member), np.int64), (member, group)), shape=(count, len(groups)))
+    to_group = weight @ belongs  # what ties each account to each group
+    every = np.asarray(weight.sum(axis=1)).ravel()
+    inside, whole = np.asarray(to_group.multiply(belongs).sum(axis=0)).ravel(), np.asarray(every @ belongs).ravel()
+    result: Array = inside / np.maximum(whole, 1)
+    return result
 
 
 def ties(members: Array, found: Links) -> tuple[dict[str, float], Array]:

@@ -14,6 +14,7 @@ from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, Usage, epoch_ms
 from siphonwatch.detector.scoring.group_judge import FEATURES, NAMES, Standing, height, matrix, scores
 from siphonwatch.detector.scoring.groups import Groups
+from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import campaign
@@ -100,6 +101,18 @@ def test_what_is_shared_binds() -> None:
     assert standing(apart).bonds["address"][0] == 0
     for changed in (addresses, cards):
         assert standing(changed).bound[0] > standing(apart).bound[0]
+
+
+def test_an_owner_ties_whoever_else_there_is_and_a_day_of_sign_up_only_those_who_are_apart() -> None:
+    others = [request(100 + number, 0, START + number * 60, "alone") for number in range(60)]
+    for number, each in enumerate(others):
+        each.account_created_at = START - 86_400 * 3 * number - 1
+    of_a_day = view(sorted([*divided(), *others], key=lambda one: float(one.timestamp)))
+    made = Standing(Groups(of_a_day, np.full(len(of_a_day), -2.0), [np.arange(SIZE)]))
+    apart, amid = (float(made.tied(np.array([closed]))[0]) for closed in (1.0, 0.02))
+    assert amid < DEFAULT.group_tied < apart
+    owned = standing([msgspec.structs.replace(each, payment_fingerprint="pm_one") for each in divided()])
+    assert owned.tied(np.array([0.02]))[0] > 0.7
 
 
 def test_who_goes_on_where_another_one_stopped_hands_over() -> None:

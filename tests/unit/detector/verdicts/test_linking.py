@@ -96,6 +96,24 @@ def test_a_small_bucket_meets_in_full() -> None:
     assert strength.min() > 0.9
 
 
+def test_some_of_a_crowd_are_tied_to_the_rest_of_it_and_one_owners_accounts_to_each_other() -> None:
+    crowd = bucket(400)
+    crowd.state["slots"]["sample_address"][20:] = 0
+    made = linking.links(crowd)
+    whole, half, nobody = linking.closed([np.arange(20), np.arange(10), np.arange(30, 33)], made, 400)
+    assert (whole, half, nobody) == (1.0, pytest.approx(9 / 19), 0.0)
+
+
+def test_what_is_declared_ties_nobody_to_a_crowd() -> None:
+    groups, apart, posing = [np.arange(10)], bucket(400), bucket(400)
+    for view in (apart, posing):
+        view.state["slots"]["sample_address"][20:] = 0
+    for trait in linking.DECLARED:
+        posing.state["slots"][f"sample_{trait}"][:200, 0, 0] = 9
+    assert linking.links(posing).weight.sum() > linking.links(apart).weight.sum()
+    assert linking.closed(groups, linking.links(posing), 400) == linking.closed(groups, linking.links(apart), 400)
+
+
 def test_groups_with_a_member_in_common_are_one_campaign() -> None:
     groups = [np.array([0, 1, 2]), np.array([5, 6]), np.array([2, 3]), np.array([6, 7])]
     assert sorted(sorted(part) for part in campaign.united(groups)) == [[0, 2], [1, 3]]
