@@ -93,6 +93,8 @@ class Settings:
     """What binds a group that is flagged, at least: owners, or days of sign-up of its own. A crowd on one template is alike as well ..."""
     group_own: float = 0.75
     """... and how far the members of one that nothing binds look like harvests by themselves, at least, in parts of the way to the flag."""
+    crowd_words: float = 0.5
+    """What counts of a ruling for harvest on one of such a crowd: in full dozens of developers were flagged for five who posed as such."""
     group_growth: float = 1.0
     """How much less it takes of a group of which a part is flagged to be a campaign: at 2.0 innocents were drawn in ..."""
     group_known: float = 0.2

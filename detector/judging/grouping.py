@@ -6,18 +6,17 @@ that order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.accounts import NOTHING
+from siphonwatch.detector.judging.candidates import Candidates, measured
 from siphonwatch.detector.judging.shard import Shard
 from siphonwatch.detector.judging.shards import fetch, linkable
-from siphonwatch.detector.judging.standing import above, is_over
-from siphonwatch.detector.scoring import group_judge
 from siphonwatch.detector.scoring.features import matrix
-from siphonwatch.detector.scoring.groups import Groups
 from siphonwatch.detector.settings import Settings
 from siphonwatch.detector.verdicts import account as verdict
 from siphonwatch.detector.verdicts import campaign as campaigns
@@ -41,14 +40,11 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
         view = scorer.view(chosen.rows)
         own = scorer.shipped.log_odds(matrix(view), scorer.summary)  # rulings are on accounts, and move them all: groups stay as they were
         links = linking.links(view)
-        candidates = linking.groups(view, own, links, settings)
-        if candidates:
-            standing = group_judge.Standing(Groups(view, own, candidates))
-            features = group_judge.matrix(standing)
-            over = above(engine, prior, chosen, links, candidates, standing, features)
-            found = _adopt(engine, chosen.names, links, candidates, over, standing, features, at)
+        groups = linking.groups(view, own, links, settings)
+        if groups:
+            found = _adopt(engine, measured(engine, prior, chosen, view, own, links, groups), at)
     for one in context.campaigns:
-        one.evidence = context.height + engine.scorer.words(one.members).raised(one.strength)
+        one.evidence = context.height + engine.scorer.said(one).raised(one.strength)
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
     return [_tell(one, at, tick) for one in context.campaigns if campaigns.worth_telling(one, settings)], frozenset(found)
 
@@ -68,7 +64,7 @@ def _leave(engine: Engine) -> None:
 def _step_down(engine: Engine) -> None:
     """Campaigns that stood over the height by analysts' words alone are watched again once those are taken back or outweighed."""
     context = engine.context
-    for one in [one for one in context.campaigns if one.strength < 0.0 and engine.scorer.words(one.members).raised(one.strength) < 0.0]:
+    for one in [one for one in context.campaigns if one.strength < 0.0 and engine.scorer.said(one).raised(one.strength) < 0.0]:
         context.campaigns.remove(one)
         one.number, one.told_members, one.told_level = context.next_watched, 0, 0
         context.watched.append(one)
@@ -82,10 +78,7 @@ def _strongest(groups: list[Campaign], settings: Settings) -> list[Campaign]:
     return [one for one in groups if one.number in stay]
 
 
-def _adopt(
-    engine: Engine, names: list[str], links: linking.Links, candidates: list[Array], above: Array,
-    standing: group_judge.Standing, features: Array, at: int,
-) -> set[str]:  # fmt: skip
+def _adopt(engine: Engine, found: Candidates, at: int) -> set[str]:
     """Make campaigns of the groups that are over their height, by themselves or with what rulings say of their members.
 
     Those not far below are watched: they rank their members, and flag nobody.
@@ -93,88 +86,75 @@ def _adopt(
     as well. Returns who is in one that was found.
     """
     context, settings = engine.context, engine.settings
-    within = np.flatnonzero(above >= -settings.group_reach).tolist()
-    said = {number: engine.scorer.words([names[row] for row in candidates[number].tolist()]) for number in within}
-    over = [number for number in within if is_over(float(above[number]), said[number])]
-    told = _take(engine, context.campaigns, context.next_campaign, names, links, candidates, over, above, standing, features, at)
+    within = np.flatnonzero(found.above >= -settings.group_reach).tolist()
+    over = [number for number in within if found.over(number)]
+    told = _take(engine, context.campaigns, context.next_campaign, found, over, at)
     held = {name for one in context.campaigns for name in one.members}
     for one in context.watched:
         one.part_with(held)
-    free = np.array([name not in held for name in names])
-    rest = [members[free[members]] for members in candidates]
-    below = sorted(set(within) - set(over))
-    near = [part for part in below if len(rest[part]) >= settings.link_least]
-    kept = _take(engine, context.watched, context.next_watched, names, links, rest, near, above, standing, features, at)
+    free = np.array([name not in held for name in found.names])
+    rest = replace(found, groups=[members[free[members]] for members in found.groups])
+    near = [part for part in sorted(set(within) - set(over)) if len(rest.groups[part]) >= settings.link_least]
+    kept = _take(engine, context.watched, context.next_watched, rest, near, at)
     context.watched = [one for one in context.watched if len(one.members) >= settings.link_least]
     context.next_campaign = max([context.next_campaign, *(number + 1 for number in told)])
     context.next_watched = max([context.next_watched, *(number + 1 for number in kept)])
-    found = [one for one in context.campaigns if one.number in told] + [one for one in context.watched if one.number in kept]
-    return {name for one in found for name in one.members}
+    taken = [one for one in context.campaigns if one.number in told] + [one for one in context.watched if one.number in kept]
+    return {name for one in taken for name in one.members}
 
 
-def _take(
-    engine: Engine, known: list[Campaign], fresh: int, names: list[str], links: linking.Links, candidates: list[Array],
-    chosen: list[int], above: Array, standing: group_judge.Standing, features: Array, at: int,
-) -> set[int]:  # fmt: skip
+def _take(engine: Engine, known: list[Campaign], fresh: int, found: Candidates, chosen: list[int], at: int) -> set[int]:
     """Take the ``chosen`` groups into the ``known`` ones, each as the one that it goes on from or under a fresh number."""
-    found: dict[frozenset[str], list[int]] = {}
-    for together in campaigns.united([candidates[number] for number in chosen]):
-        parts = [chosen[each] for each in together]
-        members = np.unique(np.concatenate([candidates[number] for number in parts]))
-        found[frozenset(names[row] for row in members.tolist())] = parts
+    together: dict[frozenset[str], list[int]] = {}
+    for several in campaigns.united([found.groups[number] for number in chosen]):
+        parts = [chosen[each] for each in several]
+        together[frozenset(found.names[row] for row in found.members(parts).tolist())] = parts
     taken = set()
-    for number, group_names in campaigns.adopt(list(found), known, fresh):
-        parts = found[group_names]
-        members = np.unique(np.concatenate([candidates[part] for part in parts]))
-        tied, strength = linking.ties(members, links)
-        share = _shares(members, strength, parts, candidates, above, standing.groups.own, engine)
-        lead = max(parts, key=lambda part: (above[part], -part))
-        why = campaigns.reasons(standing, lead, features[lead], engine.prior.groups) if engine.prior.groups else []
-        _keep(engine, known, number, [names[row] for row in members.tolist()], share, float(above[lead]), tied, why, at)
+    for number, names in campaigns.adopt(list(together), known, fresh):
+        _keep(engine, known, number, found, together[names], at)
         taken.add(number)
     return taken
 
 
-def _shares(
-    members: Array, strength: Array, parts: list[int], candidates: list[Array], above: Array, own: Array, engine: Engine
-) -> list[float]:  # fmt: skip
+def _shares(engine: Engine, found: Candidates, parts: list[int], members: Array, strength: Array) -> list[float]:
     """What each of ``members`` has of a campaign's evidence.
 
     It is that of the strongest group the member is in, less what a looser group lost by taking it in beside the tighter one that was there,
     what the member is weakly tied, and what it is behind the others by itself.
     """
-    settings = engine.settings
+    settings, above, own = engine.settings, found.above, found.standing.groups.own
     share, core = np.full(len(members), NOTHING), np.full(len(members), NOTHING)
-    for part in sorted(parts, key=lambda part: (-above[part], len(candidates[part]), part)):
-        inside = np.searchsorted(members, candidates[part])
+    for part in sorted(parts, key=lambda part: (-above[part], len(found.groups[part]), part)):
+        inside = np.searchsorted(members, found.groups[part])
         fresh = inside[core[inside] == NOTHING]
         if not len(fresh):
             continue
         lost = max(float(core[inside].max()) - above[part], 0.0)
-        least = float(np.quantile(own[candidates[part]], settings.unlike_quantile)) - settings.unlike_reach
+        least = float(np.quantile(own[found.groups[part]], settings.unlike_quantile)) - settings.unlike_reach
         core[fresh] = above[part]
         share[fresh] = above[part] - settings.loose_odds * lost - np.maximum(least - own[members[fresh]], 0.0)
     weak = settings.weak_odds * np.maximum(1.0 - 2.0 * strength, 0.0)
     return [round(campaigns.lent(each, settings), 6) for each in (share - weak).tolist()]
 
 
-def _keep(
-    engine: Engine, known: list[Campaign], number: int, names: list[str], share: list[float], strength: float, tied: dict[str, float],
-    why: list[verdict.Reason], at: int,
-) -> None:  # fmt: skip
-    """Add what was found to the one of that number among the ``known``: the strongest so far, of it and of each member."""
+def _keep(engine: Engine, known: list[Campaign], number: int, found: Candidates, parts: list[int], at: int) -> None:
+    """Add the groups ``parts`` to the one of that number among the ``known``: the strongest so far, of it and of each member."""
+    members, lead = found.members(parts), max(parts, key=lambda part: (found.above[part], -part))
+    tied, strength = linking.ties(members, found.links)
+    share, prior = _shares(engine, found, parts, members, strength), engine.prior.groups
     one = next((each for each in known if each.number == number), None)
     if one is None:
-        one = Campaign(number, [], at, NOTHING, tied)
+        one = Campaign(number, [], at, NOTHING, tied, crowd=bool(found.crowd[lead]))
         known.append(one)
     had = dict(zip(one.members, one.shares, strict=True))
-    for name, value in zip(names, share, strict=True):
+    for name, value in zip([found.names[row] for row in members.tolist()], share, strict=True):
         if value >= -engine.settings.watch_margin or name in had:  # who is not even watched for it is no member
             had[name] = max(had.get(name, NOTHING), value)
     one.members = sorted(had)
     one.shares = [had[name] for name in one.members]
-    if strength >= one.strength:
-        one.strength, one.ties, one.reasons = strength, tied, why
+    if float(found.above[lead]) >= one.strength:
+        one.strength, one.ties, one.crowd = float(found.above[lead]), tied, bool(found.crowd[lead])
+        one.reasons = campaigns.reasons(found.standing, lead, found.features[lead], prior) if prior else []
     for other in known:  # who was found to belong here leaves the others
         if other is not one:
             other.part_with(had)

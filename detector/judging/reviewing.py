@@ -50,7 +50,7 @@ def review(engine: Engine) -> list[Card]:
 def _groups(engine: Engine) -> list[Campaign]:
     """Groups to ask about, the strongest with what rulings say of them first: two that agree are enough, and one for benign is."""
     scorer, context = engine.scorer, engine.context
-    said = [(one, scorer.words(one.members)) for one in (*context.watched, *context.campaigns)]
+    said = [(one, scorer.said(one)) for one in (*context.watched, *context.campaigns)]
     asked = sorted((-(one.strength + words.all), one.number, at) for at, (one, words) in enumerate(said) if 0 <= words.net < ENOUGH)
     return [said[at][0] for _, _, at in asked[: engine.settings.queue_cards]]
 

@@ -100,10 +100,15 @@ class Scorer:
             self._shares = {
                 name: (number, campaigns.worded(share, said, self.settings))
                 for number, one in [*watched, *told]
-                for said in [self.words(one.members)]
+                for said in [self.said(one)]
                 for name, share in zip(one.members, one.shares, strict=True)
             }
         return self._shares
+
+    def said(self, one: campaigns.Campaign) -> Words:
+        """What rulings say of a group, or of a crowd."""
+        found = self.words(one.members)
+        return found.of_crowd(self.settings.crowd_words) if one.crowd else found
 
     def words(self, members: Sequence[str]) -> Words:
         """What the rulings on some of ``members`` say of all of them as a group. A ruling on many of them counts once."""

@@ -23,6 +23,10 @@ class Words:
     borne_out: float = 0.0  # without the most telling of them
     net: int = 0  # rulings for harvest less those for benign
 
+    def of_crowd(self, part: float) -> Words:
+        """What they say where nothing binds the group: that one of it is benign speaks for the others, that one harvests in ``part``."""
+        return Words(_less(self.all, part), _less(self.borne_out, part), self.net)
+
     def raised(self, strength: float) -> float:
         """What a group of so much over its height has with these words."""
         raised = strength + self.all
@@ -31,6 +35,10 @@ class Words:
         if strength >= 0.0 and strength + self.borne_out >= 0.0:
             return max(raised, 0.0)
         return raised
+
+
+def _less(said: float, part: float) -> float:
+    return said if said < 0.0 else round(part * said, 6)
 
 
 def telling(harvest: bool, chance: float, errs: float) -> float:

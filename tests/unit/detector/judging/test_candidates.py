@@ -1,0 +1,86 @@
+"""How far candidate groups are over their height: a crowd is watched at most, and what is tied to the flagged takes less."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from siphonwatch.detector.judging.accounts import NOTHING, RECORD
+from siphonwatch.detector.judging.candidates import Candidates, measured
+from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.scorer import Word
+from siphonwatch.detector.judging.shard import Named
+from siphonwatch.detector.learning.rulings import Ruling
+from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.scoring.group_judge import GroupPrior
+from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.verdicts import linking
+from siphonwatch.streams.common import prior
+
+from tests.unit.detector.scoring.test_groups import SIZE, divided, view
+
+WHOLE, HALF = np.arange(SIZE), np.arange(SIZE // 2)
+
+
+def candidates(requests: list[Request], middle: float, flagged: int = 0, own: float = -2.0, ruled: int = 0) -> Candidates:
+    """A group of all accounts and one of the first half of them, at a height that ``middle`` moves.
+
+    So many are flagged, and of so many an analyst has said that they harvest.
+    """
+    seen = view(requests)
+    names, records = [f"a{number:03d}" for number in range(len(seen))], np.zeros(len(seen), RECORD)
+    records["shipped"][: len(seen) - flagged] = NOTHING
+    records["shipped"][len(seen) - flagged :] = 100.0
+    shipped = prior.load().groups
+    assert shipped is not None
+    moved = GroupPrior(shipped.weights, 0.0, middle, 0.0)
+    engine, evidence = Engine(prior.load()), np.full(len(seen), own)
+    words = {name: Ruling(name, name, True, "someone") for name in names[len(seen) - ruled :]}
+    engine.scorer.obey(Word(words))
+    return measured(engine, moved, Named(names, seen.state, records), seen, evidence, linking.links(seen), [WHOLE, HALF])
+
+
+def stands(requests: list[Request], middle: float, flagged: int = 0, own: float = -2.0) -> np.ndarray:
+    """How far the two are above their height."""
+    return candidates(requests, middle, flagged, own).above
+
+
+def strangers() -> list[Request]:
+    return [msgspec.structs.replace(each, account_created_at=None) for each in divided()]
+
+
+def owned() -> list[Request]:
+    return [msgspec.structs.replace(each, payment_fingerprint="pm_one", source_ip="198.51.100.7") for each in divided()]
+
+
+@pytest.mark.parametrize("own", [-2.0, 2.0])
+def test_a_crowd_that_is_alike_is_watched_at_most_unless_its_members_look_like_harvests(own: float) -> None:
+    found = stands(strangers(), -1000.0, own=own)
+    assert ((found < 0.0) & (found > -0.01)).all() if own < 0 else (found > 0.0).all()
+    assert (stands(owned(), -1000.0, own=own) > 0.0).all(), "somebody owns these"
+
+
+def test_that_some_of_a_crowd_harvest_says_less_of_the_others_than_of_an_owners_accounts() -> None:
+    def needed(requests: list[Request]) -> int:
+        """Rulings for harvest that make a campaign of a group half a log-odd under its height."""
+        low, high = (float(candidates(requests, middle).above[0]) for middle in (10.0, 11.0))
+        under = 10.0 + (low + 0.5) / (low - high)  # the height moves by a part of what the middle does
+        assert candidates(requests, under).above[0] == pytest.approx(-0.5)
+        return next(count for count in range(SIZE) if candidates(requests, under, ruled=count).over(0))
+
+    assert needed(owned()) == 2 < needed(strangers())
+
+
+def test_a_group_of_which_a_part_is_flagged_takes_less_to_be_a_campaign() -> None:
+    plain = stands(owned(), 1000.0)
+    assert (plain < 0.0).all()
+    least = int(np.ceil(DEFAULT.group_known * SIZE))
+    assert stands(owned(), 1000.0, flagged=least) - plain == pytest.approx([DEFAULT.group_growth, 0.0]), (
+        "the flagged are in the whole alone"
+    )
+    assert (stands(owned(), 1000.0, flagged=least - 1) == plain).all()
+    assert (stands(owned(), -1000.0, flagged=SIZE) == stands(owned(), -1000.0)).all(), "who is over already gains nothing"
+
+
+def test_a_crowd_around_the_flagged_is_still_a_crowd() -> None:
+    assert (stands(strangers(), -1000.0, flagged=SIZE) < 0.0).all()
