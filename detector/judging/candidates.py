@@ -7,7 +7,7 @@ and that one of a crowd harvests says less of the others. A part of a hydra is o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,7 @@ class Candidates:
     features: Array  # (G, F)
     above: Array  # (G,) log-odds over the height of groups
     crowd: Array  # (G,) whether nothing binds it
-    said: list[Words]  # G of what rulings on members say of the group
+    said: dict[int, Words]  # what rulings on members say of each group that is not too far below its height to be watched
 
     def over(self, number: int) -> bool:
         """Whether a group is over its height, by itself or with what rulings say."""
@@ -59,10 +59,13 @@ def measured(engine: Engine, prior: GroupPrior, chosen: Named, view: View, own: 
     above = scores - group_judge.height(group_judge.best(scores, groups, len(view)), prior, settings.reference_accounts)
     tied = standing.tied(linking.closed(groups, links, len(view)))
     crowd = (tied < settings.group_tied) & (standing.own < settings.group_own)
-    words = [engine.scorer.words([chosen.names[row] for row in members.tolist()]) for members in groups]
-    said = [each.of_crowd(settings.crowd_words) if alone else each for each, alone in zip(words, crowd.tolist(), strict=True)]
-    found = Candidates(chosen.names, links, groups, standing, features, _held(above, crowd), crowd, said)
-    return replace(found, above=_held(above + grown(found, _flagged(engine, chosen), settings), crowd))
+    above = _held(above, crowd)
+    above = _held(above + _growth(above, groups, _flagged(engine, chosen), settings), crowd)
+    said = {}
+    for number in np.flatnonzero(above >= -settings.group_reach).tolist():
+        words = engine.scorer.words([chosen.names[row] for row in groups[number].tolist()])
+        said[number] = words.of_crowd(settings.crowd_words) if crowd[number] else words
+    return Candidates(chosen.names, links, groups, standing, features, above, crowd, said)
 
 
 def _held(above: Array, crowd: Array) -> Array:
@@ -85,15 +88,14 @@ def _flagged(engine: Engine, chosen: Named) -> Array:
     return result
 
 
-def grown(found: Candidates, flagged: Array, settings: Settings) -> Array:
-    """(G,) what is added to groups under their height of which a part is ``flagged`` (N,) already, or in a smaller one that is over.
+def _growth(above: Array, groups: list[Array], flagged: Array, settings: Settings) -> Array:
+    """(G,) what is added to ``groups`` under their height of which a part is ``flagged`` (N,) already, or in a smaller one that is over.
 
     What is tied to a harvest and like it takes less to be a part of it than a group of which nobody is known takes to be one: two heights,
     as edges are followed in pictures (Canny 1986, hysteresis).
     """
     known = flagged.copy()
-    for number, members in enumerate(found.groups):
-        if found.above[number] >= 0.0:
-            known[members] = True
-    share = np.array([float(known[members].mean()) for members in found.groups])
-    return np.where((found.above < 0.0) & (share >= settings.group_known), settings.group_growth, 0.0)
+    for number in np.flatnonzero(above >= 0.0).tolist():
+        known[groups[number]] = True
+    share = np.array([float(known[members].mean()) for members in groups])
+    return np.where((above < 0.0) & (share >= settings.group_known), settings.group_growth, 0.0)

@@ -86,15 +86,14 @@ def _adopt(engine: Engine, found: Candidates, at: int) -> set[str]:
     as well. Returns who is in one that was found.
     """
     context, settings = engine.context, engine.settings
-    within = np.flatnonzero(found.above >= -settings.group_reach).tolist()
-    over = [number for number in within if found.over(number)]
+    over = [number for number in found.said if found.over(number)]
     told = _take(engine, context.campaigns, context.next_campaign, found, over, at)
     held = {name for one in context.campaigns for name in one.members}
     for one in context.watched:
         one.part_with(held)
     free = np.array([name not in held for name in found.names])
     rest = replace(found, groups=[members[free[members]] for members in found.groups])
-    near = [part for part in sorted(set(within) - set(over)) if len(rest.groups[part]) >= settings.link_least]
+    near = [part for part in sorted(set(found.said) - set(over)) if len(rest.groups[part]) >= settings.link_least]
     kept = _take(engine, context.watched, context.next_watched, rest, near, at)
     context.watched = [one for one in context.watched if len(one.members) >= settings.link_least]
     context.next_campaign = max([context.next_campaign, *(number + 1 for number in told)])
@@ -144,7 +143,7 @@ def _keep(engine: Engine, known: list[Campaign], number: int, found: Candidates,
     share, prior = _shares(engine, found, parts, members, strength), engine.prior.groups
     one = next((each for each in known if each.number == number), None)
     if one is None:
-        one = Campaign(number, [], at, NOTHING, tied, crowd=bool(found.crowd[lead]))
+        one = Campaign(number, [], at, NOTHING, tied)
         known.append(one)
     had = dict(zip(one.members, one.shares, strict=True))
     for name, value in zip([found.names[row] for row in members.tolist()], share, strict=True):

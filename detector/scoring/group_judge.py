@@ -38,6 +38,12 @@ def _span(values: Array, low: float, high: float) -> Array:
     return result
 
 
+def _any(bonds: list[Array]) -> Array:
+    """How surely some of the ``bonds`` hold; none by itself is quite sure."""
+    result: Array = 1.0 - np.prod([1.0 - 0.8 * each for each in bonds], axis=0)
+    return result
+
+
 class Standing:
     """The measurements of groups, each scaled to [0, 1]."""
 
@@ -64,7 +70,7 @@ class Standing:
             "began": _span(groups.together(groups.began, 120.0), 0.0, 5.0),
             "hand_over": _span(groups.hand_over, 0.0, 0.4),
         }
-        self.bound = 1.0 - np.prod([1.0 - 0.8 * each for each in self.bonds.values()], axis=0)
+        self.bound = _any(list(self.bonds.values()))
         shared = groups.phrases(2)
         apart, few = _span(groups.phrases(1, 1), 0.4, 0.85), groups.phrases(2, 3) / np.maximum(shared, 0.05)
         # a list whose every item goes to two or three accounts is divided as well; a class's homework goes to all
@@ -76,9 +82,7 @@ class Standing:
         ``closed`` (G,) is the share of what ties the members to anybody that ties them to each other: of a large crowd some few signed up
         on one day, and they are tied to the rest of it as well.
         """
-        owner = [self.bonds[name] for name in OWNER] + [self.bonds[name] * np.sqrt(closed) for name in TIMES]
-        result: Array = 1.0 - np.prod([1.0 - 0.8 * each for each in owner], axis=0)
-        return result
+        return _any([self.bonds[name] for name in OWNER] + [self.bonds[name] * np.sqrt(closed) for name in TIMES])
 
 
 @dataclass(frozen=True, slots=True)

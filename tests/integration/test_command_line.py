@@ -167,7 +167,7 @@ def test_asking_and_teaching_a_live_store(broker: Broker, redis_server: RedisSer
 
 
 def test_the_demo_finds_harvesters_and_ends_by_itself() -> None:
-    said = siphonwatch("demo", "--seconds", "40", "--http-port", "19108")
+    said = siphonwatch("demo", "--seconds", "60", "--http-port", "19108")
     assert "harvesters found: " in said
     found, innocents = (part.split(";")[0] for part in (said.split("harvesters found: ")[1], said.split("innocents flagged: ")[1]))
     assert int(found.split(" of ")[0]) >= 10  # of four days

@@ -82,5 +82,12 @@ def test_a_group_of_which_a_part_is_flagged_takes_less_to_be_a_campaign() -> Non
     assert (stands(owned(), -1000.0, flagged=SIZE) == stands(owned(), -1000.0)).all(), "who is over already gains nothing"
 
 
+def test_a_group_that_shares_its_members_with_one_that_is_over_takes_less_as_well() -> None:
+    apart = np.subtract(*stands(owned(), 1000.0))
+    low, high = (stands(owned(), middle).max() for middle in (10.0, 11.0))
+    between = stands(owned(), 10.0 + float((low - abs(apart) / 2) / (low - high)))  # one of the two is over its height by so much
+    assert sorted(between) == pytest.approx(sorted([abs(apart) / 2, DEFAULT.group_growth - abs(apart) / 2]))
+
+
 def test_a_crowd_around_the_flagged_is_still_a_crowd() -> None:
     assert (stands(strangers(), -1000.0, flagged=SIZE) < 0.0).all()

@@ -109,7 +109,7 @@ def test_what_is_declared_ties_nobody_to_a_crowd() -> None:
     for view in (apart, posing):
         view.state["slots"]["sample_address"][20:] = 0
     for trait in linking.DECLARED:
-        posing.state["slots"][f"sample_{trait}"][:200, 0, 0] = 9
+        posing.state["slots"][f"sample_{trait}"][:10, 0, 0] = posing.state["slots"][f"sample_{trait}"][300:340, 0, 0] = 9
     assert linking.links(posing).weight.sum() > linking.links(apart).weight.sum()
     assert linking.closed(groups, linking.links(posing), 400) == linking.closed(groups, linking.links(apart), 400)
 
