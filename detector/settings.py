@@ -107,9 +107,13 @@ class Settings:
     accounts just over the flag, so they come before them."""
     group_apart: float = 0.4
     """Log-odds between the least that a campaign lends and the most that a watched group does, whose members are never over even odds."""
-    organization_margin: float = 2.0
-    """Evidence over the flag at which the accounts of one organisation are a campaign by what they would be as one account: as far as a
-    block is, as an office of twenty stood 1.4 over it and an agency 1.7."""
+    organization_under: float = 1.0
+    """Evidence under the flag at which the accounts of one organisation are a campaign by what they would be as one account, where they
+    are parts of one whole: among dozens of customers a height that thousands of accounts set is high."""
+    organization_apart: float = 4.0
+    """What they lose where they are not: an office of twenty stood 1.4 over the flag as one account and an agency 1.7 ..."""
+    organization_alike: float = 0.5
+    """... and how like random parts of one whole they are for losing none of it: offices and agencies came to a tenth."""
     weak_odds: float = 2.0
     """What a member without ties would lose of its campaign's evidence; half of it at a quarter of the middle member's, none from half."""
     loose_odds: float = 1.0

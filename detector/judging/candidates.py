@@ -71,13 +71,13 @@ class Candidates:
         return result
 
     def ties(self, members: Array) -> tuple[dict[str, float], Array]:
-        """What ties accounts, and how strongly each is tied: see :func:`linking.ties`."""
+        """What ties accounts, and how strongly each is tied: see :func:`linking.ties`. Those of one customer are tied as can be."""
         customer, of = np.unique(self.customers.of[members], return_inverse=True)
         tied, strength = linking.ties(customer, self.links)
         if len(customer) < len(members):
             shared = float((np.bincount(of)[of] > 1).mean())
             tied = linking.strongest({**tied, "organization": linking.LIMITS["payment"] * shared})
-        return tied, strength[of]
+        return tied, strength[of] if len(customer) > 1 else np.ones(len(members))
 
 
 def measured(
@@ -87,7 +87,7 @@ def measured(
 
     ``own`` (K,) is the customers' own evidence, and ``links`` are theirs.
     """
-    settings, firms = engine.settings, _firms(engine, customers, own)
+    settings, (firms, alone) = engine.settings, _alone(engine, chosen, customers, own)
     above, crowd = np.zeros(0), np.zeros(0, dtype=bool)
     reasons: list[Callable[[], list[Reason]]] = []
     members = customers.accounts([*groups, *firms[:, None]])
@@ -103,7 +103,7 @@ def measured(
         growth = _growth(above, members[: len(groups)], _flagged(engine, chosen), settings)
         above = _held(above + growth, crowd)
         reasons = [partial(campaigns.reasons, standing, at, features[at], prior, sizes[at]) for at in range(len(groups))]
-    above = np.append(above, own[firms] - engine.context.height - settings.organization_margin)
+    above = np.append(above, alone)
     reasons += [partial(_as_one, engine, customers.view.state[firm : firm + 1]) for firm in firms.tolist()]
     crowd = np.append(crowd, np.zeros(len(firms), dtype=bool))
     said = {}
@@ -113,11 +113,21 @@ def measured(
     return Candidates(chosen.names, own[customers.of], customers, links, members, above, crowd, reasons, said)
 
 
-def _firms(engine: Engine, customers: Customers, own: Array) -> Array:
-    """Customers of accounts enough whom their evidence ``own`` (K,) makes campaigns by themselves."""
+def _alone(engine: Engine, chosen: Named, customers: Customers, own: Array) -> tuple[Array, Array]:
+    """(customers of accounts enough, how far each is over its height as one account), of those not too far below to be watched.
+
+    ``own`` (K,) is their evidence. A harvest's accounts are parts of one whole; those of an office or an agency are not.
+    """
     settings = engine.settings
-    result: Array = np.flatnonzero((customers.sizes >= settings.link_least) & (own >= engine.context.height + settings.organization_margin))
-    return result
+    over = own - engine.context.height + settings.organization_under
+    firms = np.flatnonzero((customers.sizes >= settings.link_least) & (over >= -settings.group_reach))
+    if not len(firms):
+        return firms, np.zeros(0)
+    accounts = Groups(engine.scorer.view(chosen.rows), own[customers.of], customers.accounts([*firms[:, None]]))
+    unlike = 1.0 - np.minimum(Standing(accounts).alike / settings.organization_alike, 1.0)
+    above = over[firms] - settings.organization_apart * unlike
+    near = above >= -settings.group_reach
+    return firms[near], above[near]
 
 
 def _as_one(engine: Engine, state: Array) -> list[Reason]:

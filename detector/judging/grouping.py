@@ -43,7 +43,7 @@ def group(engine: Engine, at: int, tick: int) -> tuple[list[CampaignVerdict], fr
         own = scorer.shipped.log_odds(matrix(customers.view), scorer.summary)
         links = linking.links(customers.view, customers.sizes)
         groups = linking.groups(customers.view, own, links, settings)
-        found = _adopt(engine, measured(engine, prior, chosen, customers, own, links, groups), at)
+        found = adopt(engine, measured(engine, prior, chosen, customers, own, links, groups), at)
     for one in context.campaigns:
         one.evidence = context.height + engine.scorer.said(one).raised(one.strength)
         one.level = int(verdict.level_of(np.array([one.evidence]), context.height, settings)[0])
@@ -79,7 +79,7 @@ def _strongest(groups: list[Campaign], settings: Settings) -> list[Campaign]:
     return [one for one in groups if one.number in stay]
 
 
-def _adopt(engine: Engine, found: Candidates, at: int) -> set[str]:
+def adopt(engine: Engine, found: Candidates, at: int) -> set[str]:
     """Make campaigns of the groups that are over their height, by themselves or with what rulings say of their members.
 
     Those not far below are watched: they rank their members, and flag nobody.
@@ -94,13 +94,19 @@ def _adopt(engine: Engine, found: Candidates, at: int) -> set[str]:
         one.part_with(held)
     free = np.array([name not in held for name in found.names])
     rest = replace(found, groups=[members[free[members]] for members in found.groups])
-    near = [part for part in sorted(set(found.said) - set(over)) if len(rest.groups[part]) >= settings.link_least]
+    near = [part for part in sorted(set(found.said) - set(over)) if _stays(found, rest, part, settings)]
     kept = _take(engine, context.watched, context.next_watched, rest, near, at)
     context.watched = [one for one in context.watched if len(one.members) >= settings.link_least]
     context.next_campaign = max([context.next_campaign, *(number + 1 for number in told)])
     context.next_watched = max([context.next_watched, *(number + 1 for number in kept)])
     taken = [one for one in context.campaigns if one.number in told] + [one for one in context.watched if one.number in kept]
     return {name for one in taken for name in one.members}
+
+
+def _stays(found: Candidates, rest: Candidates, part: int, settings: Settings) -> bool:
+    """Whether a group is one without those who are in campaigns: a firm that was beside them is not, by what was said of all."""
+    whole, left = (len(np.unique(found.customers.of[each.groups[part]])) for each in (found, rest))
+    return len(rest.groups[part]) >= settings.link_least and (whole == 1 or left >= settings.link_least)
 
 
 def _take(engine: Engine, known: list[Campaign], fresh: int, found: Candidates, chosen: list[int], at: int) -> set[int]:

@@ -21,6 +21,7 @@ from siphonwatch.detector.verdicts.customers import Customers
 from siphonwatch.streams.common import prior
 
 from tests.unit.detector.scoring.test_groups import SIZE, divided, view
+from tests.unit.detector.scoring.test_groups import strangers as people
 
 WHOLE, HALF = np.arange(SIZE), np.arange(SIZE // 2)
 
@@ -97,23 +98,39 @@ def test_a_crowd_around_the_flagged_is_still_a_crowd() -> None:
     assert (stands(strangers(), -1000.0, flagged=SIZE) < 0.0).all()
 
 
-def test_the_accounts_of_one_customer_are_a_campaign_only_as_far_over_the_flag_as_a_block() -> None:
-    """An office is a heavy customer, and no harvester; a hydra in one organisation is the one account that it would be."""
-    seen, engine = view(divided()), Engine(prior.load())
-    customers = Customers(View(merge_runs(seen.state, np.zeros(SIZE, np.int64))), np.zeros(SIZE, np.int64))
-    names, shipped = [f"a{number:03d}" for number in range(SIZE)], prior.load().groups
+def of_one_customer(requests: list[Request], over: float) -> Candidates:
+    """The accounts of one organisation, which as one account would be so far over the flag."""
+    seen, engine, shipped = view(requests), Engine(prior.load()), prior.load().groups
     assert shipped is not None
+    customers = Customers(View(merge_runs(seen.state, np.zeros(SIZE, np.int64))), np.zeros(SIZE, np.int64))
+    chosen = Named([f"a{number:03d}" for number in range(SIZE)], seen.state, np.zeros(SIZE, RECORD))
+    own = np.array([engine.context.height + over])
+    return measured(engine, shipped, chosen, customers, own, linking.links(customers.view, customers.sizes), [])
 
-    def found(over: float) -> Candidates:
-        chosen, own = Named(names, seen.state, np.zeros(SIZE, RECORD)), np.array([engine.context.height + over])
-        return measured(engine, shipped, chosen, customers, own, linking.links(customers.view, customers.sizes), [])
 
-    assert found(DEFAULT.organization_margin - 0.1).groups == []
-    made = found(DEFAULT.organization_margin + 0.1)
+def test_the_accounts_of_one_customer_are_a_campaign_by_what_they_would_be_as_one_account() -> None:
+    made = of_one_customer(divided(), 0.1 - DEFAULT.organization_under)
     assert [group.tolist() for group in made.groups] == [WHOLE.tolist()]
+    assert made.above == pytest.approx([0.1])
     assert made.over(0)
-    assert made.ties(WHOLE)[0] == {"organization": linking.LIMITS["payment"]}
     assert all(reason.text.startswith("as one account ") for reason in made.reasons[0]())
+    below = of_one_customer(divided(), -0.1 - DEFAULT.organization_under)
+    assert len(below.groups) == 1, "watched"
+    assert not below.over(0)
+    assert of_one_customer(divided(), -0.1 - DEFAULT.organization_under - DEFAULT.group_reach).groups == []
+
+
+def test_an_office_is_a_heavy_customer_and_no_harvester() -> None:
+    """What looks like a harvest as one account is many people, each with subjects, lengths and hours of their own."""
+    together, apart = (of_one_customer(requests, 2.0).above for requests in (divided(), people()))
+    assert together == pytest.approx([2.0 + DEFAULT.organization_under])
+    assert apart[0] < together[0] - DEFAULT.organization_apart / 2
+
+
+def test_whose_accounts_they_are_ties_them_as_strongly_as_can_be() -> None:
+    tied, strength = of_one_customer(divided(), 1.0).ties(WHOLE)
+    assert tied == {"organization": linking.LIMITS["payment"]}
+    assert strength.tolist() == [1.0] * SIZE, "a member without ties would lose of what its campaign lends"
 
 
 def test_each_account_of_a_customer_loses_as_any_of_them_may_have_brought_the_others_in() -> None:
@@ -121,7 +138,7 @@ def test_each_account_of_a_customer_loses_as_any_of_them_may_have_brought_the_ot
     customers, engine = Customers(View(merge_runs(seen.state, of)), of), Engine(prior.load())
     shipped, names = prior.load().groups, [f"a{number:03d}" for number in range(SIZE)]
     assert shipped is not None
-    chosen, own, ties = Named(names, seen.state, np.zeros(SIZE, RECORD)), np.full(SIZE - 3, -2.0), linking.links(customers.view)
+    chosen, own, ties = Named(names, seen.state, np.zeros(SIZE, RECORD)), np.full(SIZE - 3, -9.0), linking.links(customers.view)
     made = measured(engine, shipped, chosen, customers, own, ties, [np.arange(SIZE - 3), np.array([0])])
     assert [len(group) for group in made.groups] == [SIZE, 4]
     assert made.doubt(0, WHOLE) == pytest.approx([np.log(4)] * 4 + [0.0] * (SIZE - 4))
