@@ -93,6 +93,10 @@ class Settings:
     """What binds a group that is flagged, at least: owners, or days of sign-up of its own. A crowd on one template is alike as well ..."""
     group_own: float = 0.75
     """... and how far the members of one that nothing binds look like harvests by themselves, at least, in parts of the way to the flag."""
+    crowd_apart: float = 3.0
+    """What it takes more for a crowd to be flagged: on six streams of five hands no innocent crowd came further than 2.7 ..."""
+    crowd_order: float = 1.5
+    """... and from so far under the height on crowds rise more slowly towards theirs, so that they keep their order."""
     crowd_words: float = 0.5
     """What counts of a ruling for harvest on one of such a crowd: in full dozens of developers were flagged for five who posed as such."""
     group_growth: float = 1.0

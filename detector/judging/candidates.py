@@ -1,10 +1,10 @@
 """Candidate groups of one linking: what they measure, how far they are over their height, and which of them are only a crowd.
 
-Accounts of one organisation meet as one customer. Of a customer that nobody else belongs to, the accounts are a campaign where together
-they would be flagged as one account: it may have many keys, and it may not harvest with them.
+Accounts of one organisation meet as one customer. A customer's accounts are a campaign by themselves where they are parts of one whole and
+together would be flagged as one account: it may have many keys, and it may not harvest with them.
 
-Strangers on one template are parts of one whole in subjects and lengths, as a hydra's accounts are: so likeness alone flags nobody,
-and that one of a crowd harvests says less of the others. A part of a hydra is often over the height beside a whole just under it.
+Strangers on one template are parts of one whole in subjects and lengths, as a hydra's accounts are: so it takes more where nothing binds
+them, and that one of a crowd harvests says less of the others. A part of a hydra is often over the height beside a whole just under it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.judging.shard import Named
-from siphonwatch.detector.learning.words import SHORT, Words
+from siphonwatch.detector.learning.words import Words
 from siphonwatch.detector.scoring import group_judge
+from siphonwatch.detector.scoring.crowd import Crowd
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.group_judge import GroupPrior, Standing
 from siphonwatch.detector.scoring.groups import Groups
@@ -99,9 +100,9 @@ def measured(
         above = scores - group_judge.height(best, prior, settings.reference_accounts)
         tied = standing.tied(linking.closed(groups, links, len(customers.view)))
         crowd = (tied < settings.group_tied) & (standing.own < settings.group_own)
-        above = _held(above, crowd)
-        growth = _growth(above, members[: len(groups)], _flagged(engine, chosen), settings)
-        above = _held(above + growth, crowd)
+        held = Crowd.of(settings).held
+        growth = _growth(np.where(crowd, held(above), above), members[: len(groups)], _flagged(engine, chosen), settings)
+        above = np.where(crowd, held(above + growth), above + growth)
         reasons = [partial(campaigns.reasons, standing, at, features[at], prior, sizes[at]) for at in range(len(groups))]
     above = np.append(above, alone)
     reasons += [partial(_as_one, engine, customers.view.state[firm : firm + 1]) for firm in firms.tolist()]
@@ -109,7 +110,7 @@ def measured(
     said = {}
     for number in np.flatnonzero(above >= -settings.group_reach).tolist():
         words = engine.scorer.words([chosen.names[row] for row in members[number].tolist()])
-        said[number] = words.of_crowd(settings.crowd_words) if crowd[number] else words
+        said[number] = words.of_crowd(settings.crowd_words, Crowd.of(settings)) if crowd[number] else words
     return Candidates(chosen.names, own[customers.of], customers, links, members, above, crowd, reasons, said)
 
 
@@ -136,11 +137,6 @@ def _as_one(engine: Engine, state: Array) -> list[Reason]:
     features = matrix(scorer.view(state))
     found = verdict.reasons(features[0], scorer.over_median(features)[0], scorer.summary)
     return [msgspec.structs.replace(one, text=f"as one account {one.text}") for one in found]
-
-
-def _held(above: Array, crowd: Array) -> Array:
-    """Crowds are watched at most, but for what analysts say."""
-    return np.where(crowd, np.minimum(above, -SHORT), above)
 
 
 def _flagged(engine: Engine, chosen: Named) -> Array:

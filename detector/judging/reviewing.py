@@ -8,13 +8,17 @@ import numpy as np
 from siphonwatch.detector.judging.accounts import NOTHING, facts
 from siphonwatch.detector.judging.shards import fetch, near
 from siphonwatch.detector.learning.queue import Card, pick
+from siphonwatch.detector.scoring.crowd import Crowd
 from siphonwatch.detector.verdicts.campaign import Campaign
 
 if TYPE_CHECKING:
     from siphonwatch.detector.judging.engine import Engine
 
 NAMED = 50  # accounts that a card names, of all that are like it; and members of a group that its card is chosen from
-ENOUGH = 2  # rulings that agree on a group
+TO_FLAG, TO_CONFIRM = (
+    2,
+    1,
+)  # rulings that agree on a group below its height, and on one that is over it: a card more on these teaches nothing
 
 
 def review(engine: Engine) -> list[Card]:
@@ -48,11 +52,16 @@ def review(engine: Engine) -> list[Card]:
 
 
 def _groups(engine: Engine) -> list[Campaign]:
-    """Groups to ask about, the strongest with what rulings say of them first: two that agree are enough, and one for benign is."""
+    """Groups to ask about, by what they would be with a word for harvest, the strongest first; one for benign is enough."""
     scorer, context = engine.scorer, engine.context
     said = [(one, scorer.said(one)) for one in (*context.watched, *context.campaigns)]
-    asked = sorted((-(one.strength + words.all), one.number, at) for at, (one, words) in enumerate(said) if 0 <= words.net < ENOUGH)
-    return [said[at][0] for _, _, at in asked[: engine.settings.queue_cards]]
+    crowd = Crowd.of(engine.settings)
+    asked = sorted(
+        (-(crowd.spoken_for(one.strength) if one.crowd else one.strength) - words.all, -one.strength, one.number, at)
+        for at, (one, words) in enumerate(said)
+        if 0 <= words.net < (TO_FLAG if one.strength < 0.0 else TO_CONFIRM)
+    )
+    return [said[at][0] for *_, at in asked[: engine.settings.queue_cards]]
 
 
 def _named(one: Campaign) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 
-SHORT = 1e-6  # log-odds: just under the height
+from siphonwatch.detector.scoring.crowd import SHORT, Crowd
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,16 @@ class Words:
     all: float = 0.0
     borne_out: float = 0.0  # without the most telling of them
     net: int = 0  # rulings for harvest less those for benign
+    crowd: Crowd | None = None  # whether they are on a crowd
 
-    def of_crowd(self, part: float) -> Words:
+    def of_crowd(self, part: float, crowd: Crowd) -> Words:
         """What they say where nothing binds the group: that one of it is benign speaks for the others, that one harvests in ``part``."""
-        return Words(_less(self.all, part), _less(self.borne_out, part), self.net)
+        return Words(_less(self.all, part), _less(self.borne_out, part), self.net, crowd)
 
     def raised(self, strength: float) -> float:
         """What a group of so much over its height has with these words."""
+        if self.crowd is not None and self.all > 0.0:
+            strength = self.crowd.spoken_for(strength)
         raised = strength + self.all
         if strength < 0.0 and strength + self.borne_out < 0.0:
             return min(raised, -SHORT)

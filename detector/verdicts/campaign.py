@@ -48,7 +48,7 @@ class Campaign(msgspec.Struct):
     limit_counts: list[int] = msgspec.field(default_factory=lambda: [0] * len(SIGNS))  # see :mod:`siphonwatch.detector.verdicts.limits`
     limit_peaks: list[int] = msgspec.field(default_factory=lambda: [0] * len(SIGNS))
     limit_told: int = 0
-    crowd: bool = False  # nothing binds it: by itself it is watched at most, and that one of it harvests says less of the others
+    crowd: bool = False  # nothing binds it: it takes more to flag it, and that one of it harvests says less of the others
 
     @property
     def name(self) -> str:

@@ -1,6 +1,8 @@
-"""How far candidate groups are over their height: a crowd is watched at most, and what is tied to the flagged takes less."""
+"""How far candidate groups are over their height: it takes more of a crowd, and less of what is tied to the flagged."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -13,7 +15,7 @@ from siphonwatch.detector.judging.shard import Named
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.scoring.group_judge import GroupPrior
-from siphonwatch.detector.settings import DEFAULT
+from siphonwatch.detector.settings import DEFAULT, Settings
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.sketch.row import merge_runs
 from siphonwatch.detector.verdicts import linking
@@ -24,9 +26,12 @@ from tests.unit.detector.scoring.test_groups import SIZE, divided, view
 from tests.unit.detector.scoring.test_groups import strangers as people
 
 WHOLE, HALF = np.arange(SIZE), np.arange(SIZE // 2)
+OWNED = replace(DEFAULT, crowd_apart=0.0, crowd_words=1.0)  # as if crowds were somebody's
 
 
-def candidates(requests: list[Request], middle: float, flagged: int = 0, own: float = -2.0, ruled: int = 0) -> Candidates:
+def candidates(
+    requests: list[Request], middle: float, flagged: int = 0, own: float = -2.0, ruled: int = 0, settings: Settings = DEFAULT
+) -> Candidates:
     """A group of all accounts and one of the first half of them, at a height that ``middle`` moves.
 
     So many are flagged, and of so many an analyst has said that they harvest.
@@ -38,7 +43,7 @@ def candidates(requests: list[Request], middle: float, flagged: int = 0, own: fl
     shipped = prior.load().groups
     assert shipped is not None
     moved = GroupPrior(shipped.weights, 0.0, middle, 0.0)
-    engine, evidence = Engine(prior.load()), np.full(len(seen), own)
+    engine, evidence = Engine(prior.load(), settings), np.full(len(seen), own)
     words = {name: Ruling(name, name, True, "someone") for name in names[len(seen) - ruled :]}
     engine.scorer.obey(Word(words))
     customers = Customers.among(seen)
@@ -59,18 +64,18 @@ def owned() -> list[Request]:
 
 
 @pytest.mark.parametrize("own", [-2.0, 2.0])
-def test_a_crowd_that_is_alike_is_watched_at_most_unless_its_members_look_like_harvests(own: float) -> None:
-    found = stands(strangers(), -1000.0, own=own)
-    assert ((found < 0.0) & (found > -0.01)).all() if own < 0 else (found > 0.0).all()
-    assert (stands(owned(), -1000.0, own=own) > 0.0).all(), "somebody owns these"
+def test_it_takes_more_to_flag_a_crowd_unless_its_members_look_like_harvests(own: float) -> None:
+    crowd, plain = (candidates(strangers(), -1000.0, own=own, settings=each).above for each in (DEFAULT, OWNED))
+    assert plain - crowd == pytest.approx([DEFAULT.crowd_apart] * 2 if own < 0 else [0.0] * 2)
+    assert (stands(owned(), -1000.0, own=own) == candidates(owned(), -1000.0, own=own, settings=OWNED).above).all(), "somebody owns these"
 
 
 def test_that_some_of_a_crowd_harvest_says_less_of_the_others_than_of_an_owners_accounts() -> None:
     def needed(requests: list[Request]) -> int:
-        """Rulings for harvest that make a campaign of a group half a log-odd under its height."""
-        low, high = (float(candidates(requests, middle).above[0]) for middle in (10.0, 11.0))
+        """Rulings for harvest that make a campaign of a group half a log-odd under its height, if somebody owned it."""
+        low, high = (float(candidates(requests, middle, settings=OWNED).above[0]) for middle in (10.0, 11.0))
         under = 10.0 + (low + 0.5) / (low - high)  # the height moves by a part of what the middle does
-        assert candidates(requests, under).above[0] == pytest.approx(-0.5)
+        assert candidates(requests, under, settings=OWNED).above[0] == pytest.approx(-0.5)
         return next(count for count in range(SIZE) if candidates(requests, under, ruled=count).over(0))
 
     assert needed(owned()) == 2 < needed(strangers())
@@ -95,7 +100,9 @@ def test_a_group_that_shares_its_members_with_one_that_is_over_takes_less_as_wel
 
 
 def test_a_crowd_around_the_flagged_is_still_a_crowd() -> None:
-    assert (stands(strangers(), -1000.0, flagged=SIZE) < 0.0).all()
+    found = candidates(strangers(), 1000.0, flagged=SIZE)
+    assert found.crowd.all()
+    assert found.above - stands(strangers(), 1000.0) == pytest.approx([DEFAULT.group_growth] * 2), "what is far below is as any group"
 
 
 def of_one_customer(requests: list[Request], over: float) -> Candidates:

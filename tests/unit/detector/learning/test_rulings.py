@@ -10,6 +10,7 @@ import pytest
 from siphonwatch.detector.judging import epoch
 from siphonwatch.detector.judging.census import total
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.judging.reviewing import review
 from siphonwatch.detector.judging.shards import fetch
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.columns import batch
@@ -133,6 +134,19 @@ def test_every_second_card_is_on_a_group_until_it_is_decided() -> None:
     for rulings, asked in ((ruled[:1], True), (ruled, False), ([msgspec.structs.replace(ruled[0], harvest=False)], False)):
         queue = played(requests, rulings).context.queue
         assert any(each.why.startswith("speaks for a group") and each.account in group.members for each in queue) == asked
+
+
+def test_a_campaign_that_one_ruling_confirms_is_asked_about_no_more() -> None:
+    """It is flagged as it stands: a second card on it would teach nothing, and another group waits."""
+    requests, engine = watched()
+    (group,) = engine.context.watched
+    for rulings, asked in (([], True), ([Ruling("1", group.members[0], True, at=midday(requests))], False)):
+        ruled = played(requests, rulings)
+        context = ruled.context
+        context.campaigns, context.watched = context.watched, []
+        context.campaigns[0].strength = 1.0
+        ruled.scorer.turned(context)
+        assert any(card.why.startswith("speaks for a group") for card in review(ruled)) == asked
 
 
 def test_another_prior_learns_anew_what_was_ruled(requests: list[Request]) -> None:
