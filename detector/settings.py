@@ -98,7 +98,9 @@ class Settings:
     crowd_order: float = 1.5
     """... and from so far under the height on crowds rise more slowly towards theirs, so that they keep their order."""
     crowd_words: float = 0.5
-    """What counts of a ruling for harvest on one of such a crowd: in full dozens of developers were flagged for five who posed as such."""
+    """What counts of a ruling for harvest on one of such a crowd: in full dozens of developers followed five who posed as such ..."""
+    crowd_few: float = 8.0
+    """... and the size from which on it says less of all, by the logarithm: three of sixty say nothing of the others."""
     group_growth: float = 1.0
     """How much less it takes of a group of which a part is flagged to be a campaign: at 2.0 innocents were drawn in ..."""
     group_known: float = 0.2

@@ -110,7 +110,7 @@ def measured(
     said = {}
     for number in np.flatnonzero(above >= -settings.group_reach).tolist():
         words = engine.scorer.words([chosen.names[row] for row in members[number].tolist()])
-        said[number] = words.of_crowd(settings.crowd_words, Crowd.of(settings)) if crowd[number] else words
+        said[number] = words.of_crowd(len(members[number]), settings) if crowd[number] else words
     return Candidates(chosen.names, own[customers.of], customers, links, members, above, crowd, reasons, said)
 
 

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from siphonwatch.detector.judging.engine import Engine
 
 NAMED = 50  # accounts that a card names, of all that are like it; and members of a group that its card is chosen from
-TO_FLAG, TO_CONFIRM = (
-    2,
-    1,
-)  # rulings that agree on a group below its height, and on one that is over it: a card more on these teaches nothing
+TO_TURN = 2  # rulings that agree which carry a group over its height, or back
+TO_CONFIRM = 1  # ... and that leave one over it where it is: a further card would teach nothing
 
 
 def review(engine: Engine) -> list[Card]:
@@ -52,14 +50,14 @@ def review(engine: Engine) -> list[Card]:
 
 
 def _groups(engine: Engine) -> list[Campaign]:
-    """Groups to ask about, by what they would be with a word for harvest, the strongest first; one for benign is enough."""
+    """Groups to ask about, by what they would be with a word for harvest, the strongest first, as long as a word would move them."""
     scorer, context = engine.scorer, engine.context
     said = [(one, scorer.said(one)) for one in (*context.watched, *context.campaigns)]
     crowd = Crowd.of(engine.settings)
     asked = sorted(
         (-(crowd.spoken_for(one.strength) if one.crowd else one.strength) - words.all, -one.strength, one.number, at)
         for at, (one, words) in enumerate(said)
-        if 0 <= words.net < (TO_FLAG if one.strength < 0.0 else TO_CONFIRM)
+        if (0 <= words.net < TO_TURN if one.strength < 0.0 else -TO_TURN < words.net < TO_CONFIRM)
     )
     return [said[at][0] for *_, at in asked[: engine.settings.queue_cards]]
 

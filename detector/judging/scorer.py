@@ -17,7 +17,6 @@ from siphonwatch.detector.judging.context import Context
 from siphonwatch.detector.learning import words
 from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.learning.words import Words
-from siphonwatch.detector.scoring.crowd import Crowd
 from siphonwatch.detector.scoring.features import NAMES, matrix
 from siphonwatch.detector.scoring.model import Model, Prior
 from siphonwatch.detector.scoring.population import Summary
@@ -109,7 +108,7 @@ class Scorer:
     def said(self, one: campaigns.Campaign) -> Words:
         """What rulings say of a group, or of a crowd."""
         found = self.words(one.members)
-        return found.of_crowd(self.settings.crowd_words, Crowd.of(self.settings)) if one.crowd else found
+        return found.of_crowd(len(one.members), self.settings) if one.crowd else found
 
     def words(self, members: Sequence[str]) -> Words:
         """What the rulings on some of ``members`` say of all of them as a group. A ruling on many of them counts once."""

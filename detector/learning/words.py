@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import log
 
 from siphonwatch.detector.scoring.crowd import SHORT, Crowd
+from siphonwatch.detector.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,16 @@ class Words:
     net: int = 0  # rulings for harvest less those for benign
     crowd: Crowd | None = None  # whether they are on a crowd
 
-    def of_crowd(self, part: float, crowd: Crowd) -> Words:
-        """What they say where nothing binds the group: that one of it is benign speaks for the others, that one harvests in ``part``."""
-        return Words(_less(self.all, part), _less(self.borne_out, part), self.net, crowd)
+    def of_crowd(self, size: int, settings: Settings) -> Words:
+        """What they say of a group of ``size`` that nothing binds.
+
+        That one of it is benign speaks for the others; that one harvests does in part, and of the larger a crowd it is, the less.
+        """
+        more = log(max(size / settings.crowd_few, 1.0))
+        said, borne_out = (
+            each if each < 0.0 else max(round(settings.crowd_words * each - more, 6), 0.0) for each in (self.all, self.borne_out)
+        )
+        return Words(said, borne_out, self.net, Crowd.of(settings))
 
     def raised(self, strength: float) -> float:
         """What a group of so much over its height has with these words."""
@@ -38,10 +46,6 @@ class Words:
         if strength >= 0.0 and strength + self.borne_out >= 0.0:
             return max(raised, 0.0)
         return raised
-
-
-def _less(said: float, part: float) -> float:
-    return said if said < 0.0 else round(part * said, 6)
 
 
 def telling(harvest: bool, chance: float, errs: float) -> float:

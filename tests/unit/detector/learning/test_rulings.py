@@ -136,11 +136,14 @@ def test_every_second_card_is_on_a_group_until_it_is_decided() -> None:
         assert any(each.why.startswith("speaks for a group") and each.account in group.members for each in queue) == asked
 
 
-def test_a_campaign_that_one_ruling_confirms_is_asked_about_no_more() -> None:
-    """It is flagged as it stands: a second card on it would teach nothing, and another group waits."""
+def test_a_campaign_is_asked_about_until_one_ruling_confirms_it_or_two_clear_it() -> None:
+    """It is flagged as it stands: a second word for harvest would teach nothing, and one for benign does not clear it."""
     requests, engine = watched()
     (group,) = engine.context.watched
-    for rulings, asked in (([], True), ([Ruling("1", group.members[0], True, at=midday(requests))], False)):
+    harvest, *benign = [
+        Ruling(name, name, sign, at=midday(requests)) for name, sign in zip(group.members, (True, False, False), strict=False)
+    ]
+    for rulings, asked in (([], True), ([harvest], False), (benign[:1], True), (benign, False)):
         ruled = played(requests, rulings)
         context = ruled.context
         context.campaigns, context.watched = context.watched, []

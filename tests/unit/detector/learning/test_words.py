@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import log
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from siphonwatch.detector.learning.words import SHORT, Words, telling, together
+from siphonwatch.detector.scoring.crowd import Crowd
 from siphonwatch.detector.settings import DEFAULT
 
 ERRS = DEFAULT.analyst_errs
@@ -46,3 +50,20 @@ def test_what_a_members_own_evidence_explains_says_little_of_its_group(harvest: 
         assert 0.0 < likely < 0.2 < 1.5 < unlikely <= nine
     else:
         assert -nine <= unlikely < likely < 0.0
+
+
+def test_of_a_crowd_one_that_harvests_says_less_of_the_others_the_larger_it_is() -> None:
+    said = together([telling(True, 0.01, 0.1)] * 3)
+    few, more, most = (said.of_crowd(size, DEFAULT) for size in (8, 20, 1000))
+    assert few.all == pytest.approx(DEFAULT.crowd_words * said.all)
+    assert few.all - more.all == pytest.approx(log(20 / 8), abs=1e-5)
+    assert (most.all, most.borne_out) == (0.0, 0.0), "and never against them"
+    benign = together([telling(False, 0.01, 0.1)] * 3)
+    assert benign.of_crowd(1000, DEFAULT).all == benign.all
+
+
+def test_a_word_for_harvest_lets_a_crowd_stand_as_if_it_were_owned() -> None:
+    held = float(Crowd.of(DEFAULT).held(np.array([1.0]))[0])
+    assert held < -0.5
+    assert together([telling(True, 0.01, 0.1)]).of_crowd(5, DEFAULT).raised(held) == pytest.approx(0.0, abs=1e-5)
+    assert Words().of_crowd(5, DEFAULT).raised(held) == held
