@@ -90,11 +90,11 @@ class Settings:
     group_reach: float = 2.5
     """How far under its height a group is still watched: it ranks its members before others, and flags nobody."""
     group_tied: float = 0.25
-    """What binds a group that is flagged, at least: owners, or days of sign-up of its own. A crowd on one template is alike as well ..."""
+    """What binds a group, at least: owners, or days of sign-up of its own. With less it is a crowd, as people on one template are ..."""
     group_own: float = 0.75
-    """... and how far the members of one that nothing binds look like harvests by themselves, at least, in parts of the way to the flag."""
+    """... unless its members look like harvests by themselves, so far of the way to the flag."""
     crowd_apart: float = 3.0
-    """What it takes more for a crowd to be flagged: on six streams of five hands no innocent crowd came further than 2.7 ..."""
+    """What it takes more for a crowd to be flagged: on six streams of as many hands no innocent crowd came further than 2.7 ..."""
     crowd_order: float = 1.5
     """... and from so far under the height on crowds rise more slowly towards theirs, so that they keep their order."""
     crowd_words: float = 0.5
