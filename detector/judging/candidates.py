@@ -109,8 +109,7 @@ def measured(
     crowd = np.append(crowd, np.zeros(len(firms), dtype=bool))
     said = {}
     for number in np.flatnonzero(above >= -settings.group_reach).tolist():
-        words = engine.scorer.words([chosen.names[row] for row in members[number].tolist()])
-        said[number] = words.of_crowd(len(members[number]), settings) if crowd[number] else words
+        said[number] = engine.scorer.words([chosen.names[row] for row in members[number].tolist()], bool(crowd[number]))
     return Candidates(chosen.names, own[customers.of], customers, links, members, above, crowd, reasons, said)
 
 

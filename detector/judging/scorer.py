@@ -107,16 +107,16 @@ class Scorer:
 
     def said(self, one: campaigns.Campaign) -> Words:
         """What rulings say of a group, or of a crowd."""
-        found = self.words(one.members)
-        return found.of_crowd(len(one.members), self.settings) if one.crowd else found
+        return self.words(one.members, one.crowd)
 
-    def words(self, members: Sequence[str]) -> Words:
-        """What the rulings on some of ``members`` say of all of them as a group. A ruling on many of them counts once."""
+    def words(self, members: Sequence[str], crowd: bool) -> Words:
+        """What the rulings on some of ``members`` say of all of them as a group, or as a crowd. A ruling on many of them counts once."""
         if not self.word.ruled:
             return Words()
         found = {ruling.id: ruling for ruling in (self.word.ruled.get(name) for name in members) if ruling is not None}
         errs = self.settings.analyst_errs
-        return words.together([words.telling(bool(found[each].harvest), self._chance(found[each]), errs) for each in sorted(found)])
+        said = words.together([words.telling(bool(found[each].harvest), self._chance(found[each]), errs) for each in sorted(found)])
+        return said.of_crowd(len(members), self.settings) if crowd else said
 
     def _chance(self, ruling: Ruling) -> float:
         """How likely the accounts of ``ruling`` were harvesters by their own evidence and the prior: the likeliest of them."""

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.request.request import Request
+from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import linking
@@ -16,6 +17,8 @@ from siphonwatch.streams.common import prior
 
 from tests.quality.figures import run
 from tests.unit.detector.scoring.test_groups import divided, request, view
+
+HYDRA = World(accounts=400, days=1.0, prevalence=0.05, seed=8, harvests=("hydra",), variety=0.0)
 
 
 def of_one(requests: list[Request], names: set[str], organization: str = "org_one") -> list[Request]:
@@ -81,6 +84,23 @@ def test_a_large_customer_is_not_tied_to_a_stranger_by_what_one_of_its_accounts_
     assert linking.links(View(rows), sizes).parts["opening"].tolist() == [2000]
     sizes[0] = 30
     assert linking.links(View(rows), sizes).parts["opening"].tolist() == [round(1000 * (np.log(100) - np.log(30)))]
+
+
+def test_a_hydra_within_one_organisation_is_judged_as_the_one_heavy_account_that_it_is() -> None:
+    made = simulate(HYDRA)
+    hydra = {name for name, label in made.labels.items() if label.campaign}
+    found = []
+    joined = [msgspec.structs.replace(each, organization_id="org_one") if each.account_id in hydra else each for each in made.requests]
+    for requests in (made.requests, joined):
+        engine = run(requests, prior.load())
+        found += [one for one in engine.context.campaigns if one.strength >= 0.0 and hydra & set(one.members)]
+    apart, together = found
+    assert hydra <= set(apart.members)
+    assert "organization" not in apart.ties
+    assert set(together.members) == hydra
+    assert list(together.ties) == ["organization"]
+    assert all(reason.text.startswith("as one account ") for reason in together.reasons)
+    assert max(together.shares) == pytest.approx(together.strength), "nobody loses of it as if hardly tied to their own organisation"
 
 
 def test_a_firm_that_divides_a_job_among_its_keys_is_no_campaign_where_the_log_says_whose_they_are() -> None:
