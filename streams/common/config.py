@@ -34,7 +34,7 @@ def _option(name: str) -> dict[str, Any]:
 class Config(BaseSettings):
     """Every setting once: options, variables, the TOML file, ``--help`` and the configuration page are made from this class."""
 
-    model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="SIPHONWATCH_", extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
     source: SecretUrl = Field(SecretUrl(""), description="where requests come from: kafka://HOST:PORT/TOPIC, or file:///PATH")
     store: SecretUrl = Field(

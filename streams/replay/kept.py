@@ -62,7 +62,11 @@ def load(folder: Path) -> tuple[Path, Folded, Settings]:
         raise UsageError(f"{path} was kept by another version of siphonwatch: replay the log again with --keep")
     folded = Folded(found.parts, {}, Counter(found.dead), troubles=found.troubles, records=found.records, duplicates=found.duplicates)
     known = {field.name for field in fields(Settings)}
-    return path.parent, folded, Settings(**{name: value for name, value in found.settings.items() if name in known})
+    try:
+        settings = Settings(**{name: value for name, value in found.settings.items() if name in known})
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path} is not what a replay writes ({error}): make it again with --keep") from error
+    return path.parent, folded, settings
 
 
 def changed(settings: Settings, given: tuple[str, ...]) -> Settings:
@@ -79,4 +83,7 @@ def changed(settings: Settings, given: tuple[str, ...]) -> Settings:
             values[name] = kinds[name](text)
         except ValueError as error:
             raise UsageError(f"--set {each}: {name} is a number like {values[name]}") from error
-    return Settings(**values)
+    try:
+        return Settings(**values)
+    except ValueError as error:
+        raise UsageError(f"--set: {error}") from error

@@ -186,6 +186,8 @@ def test_a_backtest_says_what_other_settings_would_change(kept: Path, capsys: py
         (("--set", "tick_ms=1000"), "replay the log itself"),
         (("--set", "flag_ods=1"), "flag_odds"),
         (("--set", "flag_odds=high"), "a number like 1.3"),
+        (("--set", "flag_odds=nan"), "flag_odds is nan, and must be finite"),
+        (("--set", "tail_to=0.5"), "must be less than tail_to"),
     ],
 )
 def test_a_backtest_says_what_it_cannot_change(kept: Path, words: tuple[str, ...], hint: str) -> None:
