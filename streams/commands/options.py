@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -16,6 +17,17 @@ from siphonwatch.streams.common.config import Config
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 STORE = ("store", "decision_topic", "prefix")  # what names a live store, for every command that asks one
+
+
+class Real(click.FloatRange):
+    """A number within its range; click's own takes NaN for one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a usage error for anything else."""
+        found = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return found
 
 
 def configured(*names: str) -> Callable[[Command], Command]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 import msgspec
-from siphonwatch.streams.commands.options import STORE, configured
+from siphonwatch.streams.commands.options import STORE, Real, configured
 from siphonwatch.streams.common.config import Config
 from siphonwatch.streams.common.errors import UsageError
 from siphonwatch.streams.common.printable import printable
@@ -28,7 +28,7 @@ def rule(settings: Config, subject: str, ruling: str, note: str, analyst: str) -
 
 @click.command()
 @click.argument("subject")
-@click.option("--days", type=click.FloatRange(0.01, 365), default=30.0, show_default=True, help="for how long")
+@click.option("--days", type=Real(0.01, 365), default=30.0, show_default=True, help="for how long")
 @click.option("--owner", default="unknown", envvar="USER", help="who answers for it")
 @NOTE
 @configured(*STORE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from siphonwatch.detector.scoring.features import FEATURES
 from siphonwatch.detector.verdicts.account import Level
 from siphonwatch.streams.common.errors import UsageError
@@ -67,8 +69,9 @@ def what_if_page(visit: Visit) -> Response:
         height = float(visit.asked("height") or round(desk.context.height, 2))
         block = float(visit.asked("block") or settings.block_margin)
         watch = float(visit.asked("watch") or settings.watch_margin)
+        replace(settings, flag_odds=height, block_margin=block, watch_margin=watch)
     except ValueError as error:
-        raise UsageError("heights are numbers, in log-odds") from error
+        raise UsageError(f"heights are numbers, in log-odds: {error}") from error
     among, shadow = visit.room.strongest, visit.room.shadow
     shown = what_if(desk, among, height, block, watch)
     differ = beside(desk, among, shadow)[:ROWS] if shadow is not None else []

@@ -181,7 +181,8 @@ def test_what_if_lowers_the_flag_and_changes_nothing(made: tuple[Any, Any]) -> N
     low = ada.get(f"/what-if?height={height - 2}", headers={"hx-request": "true"}).text
     assert int(re.search(r"<strong>(\d+)</strong> flagged", low)[1]) > int(re.search(r"<strong>(\d+)</strong> flagged", same)[1])  # type: ignore[index]
     assert "<html" not in low
-    assert ada.get("/what-if?height=x").status_code == 404
+    for asked in ("height=x", "height=nan", "block=-1", "watch=inf"):
+        assert ada.get(f"/what-if?{asked}").status_code == 404
     assert room.desk.context.height == height
 
 
