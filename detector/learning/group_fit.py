@@ -17,7 +17,6 @@ RIDGE = 0.0005
 # not learned: labels tell who harvests, not how much of what few accounts share is chance; measured by leaving hands out
 FIXED = {"beyond_chance": 2.5}
 INNOCENTS = 0.001  # share of a hand's innocents that may be in groups over the height at some look
-SLACK = 0.2  # taken off the fence: the mean over hands is that of the one whose firms are most like hydras
 SIMULATOR = "simulator"  # its research teams are hydras in all but their purpose: it teaches weights, and no height
 
 
@@ -31,7 +30,7 @@ def group_prior(hands: Mapping[str, GroupExamples]) -> GroupPrior:
     middle, breadth = np.mean(np.concatenate(known), axis=0).tolist()
     return GroupPrior(
         {name: round(float(weight), 4) for name, weight in zip(NAMES, weights, strict=True)},
-        round(float(np.mean(fences)) - SLACK, 4), round(middle, 4), round(breadth, 4),
+        round(float(np.mean(fences)), 4), round(middle, 4), round(breadth, 4),
     )  # fmt: skip
 
 

@@ -18,14 +18,14 @@ import numpy.typing as npt
 from msgspec.structs import astuple
 from siphash24 import siphash24
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
-from siphonwatch.detector.request.request import ABSENT, Parameters, Part, Request, Usage, epoch_ms
+from siphonwatch.detector.request.request import ABSENT, NOTHING, Parameters, Request, Usage, epoch_ms
 from siphonwatch.detector.request.times import in_seconds
+from siphonwatch.detector.request.turns import along, turns
 
 Array = npt.NDArray[Any]
 
 _NONE = bytes(8)  # a hash of nothing
 NO_HASH = 0  # the hash of a field that the record does not carry
-_NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +89,6 @@ class RequestBatch:
             self, text=fingerprint([""] * len(self)), follow_up=none, system=nothing,
             question=nothing, question_before=nothing, answer=nothing, answer_before=nothing,
         )  # fmt: skip
-
-
-def _content(content: str | list[Part] | None) -> str:
-    if isinstance(content, str):
-        return content
-    if content is None:
-        return ""
-    return "\n".join([part.text for part in content if part.text])
-
-
-def _turns(request: Request) -> tuple[str, str, str | None, str | None, str | None, bool, bool, bool]:
-    """(last question, all other text, system prompt, question before, answer before, is a follow-up, a tool answered, an image)."""
-    messages = request.messages
-    if not messages:
-        prompt = request.prompt
-        return (prompt if isinstance(prompt, str) else "\n".join(prompt or ())), "", None, None, None, False, False, False
-    if len(messages) == 1 and messages[0].role == "user" and isinstance(content := messages[0].content, str):
-        return content, "", None, None, None, False, False, False  # most of many logs
-    question, system, earlier, answer, follow_up, tool, image = "", None, None, None, False, False, False
-    others: list[str] = []
-    for message in messages:
-        role, content = message.role, message.content
-        text = content if isinstance(content, str) else _content(content)
-        if role == "user":
-            if question:
-                others.append(question)
-                earlier = question
-            question = text
-            image = image or (isinstance(content, list) and any("image" in part.type for part in content))
-            continue
-        others.append(text)
-        if role == "assistant":
-            follow_up, answer = True, text
-        elif role in ("system", "developer"):
-            system = text
-        else:
-            tool = follow_up = True
-    return question, "\n".join(others), system, earlier, answer, follow_up, tool, image
 
 
 def _hash_all(values: Sequence[str | None], key: bytes = b"") -> Array:
@@ -199,7 +161,7 @@ def _given(raws: Sequence[msgspec.Raw]) -> Array:
     """Which of the raw values are there and say more than "nothing"."""
     present = np.fromiter(map(is_not, raws, repeat(ABSENT)), dtype=bool, count=len(raws))
     for at in np.flatnonzero(present).tolist():
-        present[at] = bytes(raws[at]) not in _NOTHING
+        present[at] = bytes(raws[at]) not in NOTHING
     return present
 
 
@@ -239,8 +201,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     of = _columns(list(requests), Request)
     asked = _columns([parameters or _EMPTY for parameters in of["parameters"]], Parameters)
     used = _columns([usage or _NO_USAGE for usage in of["usage"]], Usage)
-    turns = zip(*map(_turns, requests), strict=True) if requests else ((),) * 8
-    question, others, system, earlier, answer_before, follow_up, tool, image = turns
+    said = list(map(turns, requests))
     accounts = np.empty(len(requests), dtype=object)
     accounts[:] = of["account_id"]
     max_tokens = np.maximum(_counts(asked["max_tokens"]), _counts(asked["max_completion_tokens"]))
@@ -260,9 +221,9 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         status=_counts(of["status"]),
         length_stop=_equal(of["finish_reason"], "length"),
         filtered=_equal(of["finish_reason"], "content_filter"),
-        follow_up=_true(follow_up),
-        tool_use=tools | _true(tool),
-        images=_true(image),
+        follow_up=_true([each.follow_up for each in said]),
+        tool_use=tools | _true([each.tool for each in said]),
+        images=_true([each.image for each in said]),
         temperature=temperature,
         max_tokens=max_tokens,
         samples=samples,
@@ -273,22 +234,28 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         model=hash_strings(of["model"]),
         session=hash_strings(of["session_id"]),
         end_user=hash_strings(of["end_user_id"]),
-        system=hash_strings(system),
+        system=hash_strings([each.system for each in said]),
         address=address,
         block=block,
         agent=hash_strings(of["user_agent"], key),
         payment=hash_strings(of["payment_fingerprint"], key),
         organization=hash_strings(of["organization_id"], key),
         habit=_habits(temperature, max_tokens, samples, logprobs, seeded, forced, tools),
-        question=hash_strings(question),
-        question_before=hash_strings(earlier),
+        question=hash_strings([each.question for each in said]),
+        question_before=hash_strings([each.earlier for each in said]),
         answer=hash_strings(of["response"]),
-        answer_before=hash_strings(answer_before),
+        answer_before=hash_strings([each.answer for each in said]),
         latency=_counts(of["latency_ms"]),
         created=_seconds(of["account_created_at"]),
         rpm=_counts(of["rate_limit_rpm"]),
         tpm=_counts(of["rate_limit_tpm"]),
-        text=fingerprint(question, others),
+        text=fingerprint(
+            [each.question for each in said],
+            [each.beside for each in said],
+            along(said, asked["tools"], asked["response_format"]),
+            [each.before for each in said],
+            [each.answers for each in said],
+        ),
     )
 
 

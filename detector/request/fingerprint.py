@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.request import cues
-from siphonwatch.detector.request.plain import all_plain
-from siphonwatch.detector.sketch.registers import bottom
+from siphonwatch.detector.request import codes, cues
+from siphonwatch.detector.request.plain import all_plain, plain
+from siphonwatch.detector.sketch.registers import bottom_marked
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +28,14 @@ NORM = 16.0  # length of one prompt's content vector before rounding to integers
 SHINGLE_WORDS = 3
 SHINGLES = 16  # kept of one request: its smallest hashes, which are the ones that an account's sample would keep
 SHINGLES_SAMPLED = 4  # one shingle in so many is looked at, by its hash: the same ones in every request
+NOW, ASIDE, ANSWERED = np.uint8(1), np.uint8(2), np.uint8(4)  # where a shingle stood
+# The texts of a request, and where their shingles stand: the question; what else is said now; what tools and answers are to be like; the
+# client's turns before; what it says was answered before.
+STOOD = np.array([NOW, NOW, ASIDE, ASIDE, ANSWERED])
+TEXTS = len(STOOD)
+ANSWERS_SAMPLED = 64  # one of so many shingles of answers is looked at, of those that are sampled: they are long, and the model's own
+LONG_WORD, PIECE = 24, 8  # bytes: of a word that is none in any language, and of the pieces that it is cut into
+SHORT_MEAN, WIDE_MEAN = 2.9, 2.3  # bytes of a text's words on the mean: with less it is tried as a code, in ASCII and in other letters
 SCAFFOLD_WORDS = 3  # words of an opening and of an ending
 BLOCK = 1024  # requests looked at together: their words stay in the processor's cache
 _SEED = 0x51F0  # of the tables below: changing it changes every stored sketch
@@ -44,10 +52,10 @@ class Fingerprints:
     content: Array  # (N, DIMENSIONS) int8
     cues: Array  # (N,) uint8: bit i is set where a phrase of ``cues.FAMILIES[i]`` occurs
     shingles: Array  # (N, SHINGLES) uint32: its smallest shingle hashes among the sampled, ascending, zeros after them
+    stood: Array  # (N, SHINGLES) uint8: where each stood, the sum of ``NOW``, ``ASIDE`` and ``ANSWERED``
 
     def __getitem__(self, index: Array) -> Fingerprints:
-        columns = (self.prompt, self.opening, self.ending, self.words, self.content, self.cues, self.shingles)
-        return Fingerprints(*(column[index] for column in columns))
+        return Fingerprints(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def _folding() -> bytes:
@@ -85,7 +93,7 @@ _UNSAMPLED = np.uint32(1)  # a hash that no sample of one in ``SHINGLES_SAMPLED`
 
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
-    """(hash of every word, its bytes, words of each text)."""
+    """(hash of every word, its bytes, words of each text); those of more than ``LONG_WORD`` bytes are cut to pieces of ``PIECE``."""
     joined = "\x00".join(["", *texts, "", ""])
     data = np.frombuffer(joined.encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
     letter, byte = data > _END, data[1:]
@@ -102,6 +110,7 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
         starts, ends = edges[::2], edges[1::2]
     if not len(starts):
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
+    starts, ends = _in_pieces(starts, ends)
     pair = data[:-1].astype(np.uint16)
     pair <<= np.uint16(8)
     pair |= byte
@@ -109,6 +118,34 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
     hashes = sums[ends - 1]
     hashes[1:] -= hashes[:-1].copy()  # between words stand zeros
     return hashes, ends - starts, np.diff(np.searchsorted(starts, closed), prepend=0)
+
+
+def _in_pieces(starts: Array, ends: Array) -> tuple[Array, Array]:
+    """Words with the long ones cut: what is in no known code is as good as words, so that it is new where it is new."""
+    pieces = np.where(ends - starts > LONG_WORD, -(-(ends - starts) // PIECE), 1)
+    if int(pieces.max()) == 1:
+        return starts, ends
+    place = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    cut = np.repeat(starts, pieces) + place * PIECE
+    return cut, np.where(np.repeat(pieces, pieces) - 1 == place, np.repeat(ends, pieces), cut + PIECE)
+
+
+def _read(texts: Sequence[str]) -> tuple[Array, Array, Array]:
+    """:func:`_words` of texts as they are meant: those whose words are like none are opened."""
+    said = all_plain(texts)
+    hashes, lengths, counts = _words(said)
+    owner = np.repeat(np.arange(len(texts)), counts)
+    mean = np.bincount(owner, lengths, len(texts)) / np.maximum(counts, 1)
+    short = (mean < SHORT_MEAN) & (counts >= codes.LEAST)
+    pieces = lengths == PIECE
+    run = pieces[:-2] & pieces[1:-1] & pieces[2:] & (owner[:-2] == owner[2:])  # of a long word, or binary: rare among others
+    changed = False
+    for at in sorted({*np.flatnonzero(short).tolist(), *owner[:-2][run].tolist()}):
+        if texts[at].isascii() or mean[at] < WIDE_MEAN:
+            meant = codes.opened(texts[at])
+            if meant != texts[at]:
+                said[at], changed = plain(meant), True
+    return _words(said) if changed else (hashes, lengths, counts)
 
 
 def word_hashes(text: str) -> Array:
@@ -179,10 +216,10 @@ def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     return scaled
 
 
-def _shingles(mixed: Array, first: Array, counts: Array, owner: Array, count: int) -> Array:
-    """(count, SHINGLES) the smallest sampled hashes of ``SHINGLE_WORDS`` words in a row; a shorter text is one shingle.
+def _shingles(mixed: Array, first: Array, counts: Array) -> tuple[Array, Array]:
+    """The smallest sampled hashes of ``SHINGLE_WORDS`` words in a row of each request, a shorter text being one shingle; where they stood.
 
-    ``first`` and ``counts`` are those of the texts: a shingle does not reach from one into the next.
+    ``first`` and ``counts`` are those of the texts, ``TEXTS`` a request: a shingle does not reach from one into the next.
     """
     padded = np.append(mixed, np.zeros(SHINGLE_WORDS - 1, np.uint32))
     hashes = mixed.copy()
@@ -198,7 +235,10 @@ def _shingles(mixed: Array, first: Array, counts: Array, owner: Array, count: in
             whole = whole * _BIGRAM + (mixed[short + step] if step < back else np.uint32(0))
         hashes[short] = _mix(whole)
     kept = np.flatnonzero(hashes % np.uint32(SHINGLES_SAMPLED) == 0)
-    return bottom(owner[kept], hashes[kept], count, SHINGLES)
+    text = np.repeat(np.arange(len(counts)), counts)[kept]
+    stood = STOOD[text % TEXTS]
+    looked_at = (stood != ANSWERED) | (hashes[kept] % np.uint32(SHINGLES_SAMPLED * ANSWERS_SAMPLED) == 0)
+    return bottom_marked(text[looked_at] // TEXTS, hashes[kept[looked_at]], stood[looked_at], len(counts) // TEXTS, SHINGLES)
 
 
 def _wholes(mixed: Array, first: Array, counts: Array) -> Array:
@@ -223,34 +263,34 @@ def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
     return Fingerprints(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Fingerprints)))
 
 
-def fingerprint(questions: Sequence[str], others: Sequence[str] | None = None) -> Fingerprints:
-    """Fingerprints of N requests, in their order: of each the question, and all its other text together.
+def fingerprint(*texts: Sequence[str]) -> Fingerprints:
+    """Fingerprints of N requests, in their order.
 
-    Equal texts have equal fingerprints, whatever the batch.
+    ``texts`` are ``TEXTS`` columns at most, the question first: see there. Equal texts have equal fingerprints, whatever the batch.
     """
-    pairs = list(zip(questions, others, strict=True)) if others is not None else [(question, "") for question in questions]
-    number: dict[tuple[str, str], int] = {}
-    which = [number.setdefault(pair, len(number)) for pair in pairs]
+    rows = list(zip(*texts, *[[""] * len(texts[0])] * (TEXTS - len(texts)), strict=True))
+    number: dict[tuple[str, ...], int] = {}
+    which = [number.setdefault(each, len(number)) for each in rows]
     distinct = list(number)
     parts = [_fingerprint(distinct[start : start + BLOCK]) for start in range(0, max(len(distinct), 1), BLOCK)]
     whole = parts[0] if len(parts) == 1 else _joined(parts)
-    return whole if len(distinct) == len(pairs) else whole[np.array(which)]
+    return whole if len(distinct) == len(rows) else whole[np.array(which)]
 
 
-def _fingerprint(pairs: Sequence[tuple[str, str]]) -> Fingerprints:
-    count = len(pairs)
+def _fingerprint(texts: Sequence[tuple[str, ...]]) -> Fingerprints:
+    count = len(texts)
     if not count:
         none = np.zeros(0, np.uint32)
         return Fingerprints(
             none.astype(np.uint64), none, none, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8),
-            none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32),
+            none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32), np.zeros((0, SHINGLES), np.uint8),
         )  # fmt: skip
-    hashes, lengths, counts = _words(all_plain(list(chain.from_iterable(pairs))))
+    hashes, lengths, counts = _read(list(chain.from_iterable(texts)))
     mixed = _mix(hashes)
     last = np.cumsum(counts)
     first = last - counts
-    asked, kept = counts[::2], np.minimum(counts[::2], SCAFFOLD_WORDS)
-    words = asked + counts[1::2]
+    kept = np.minimum(counts[::TEXTS], SCAFFOLD_WORDS)
+    words = counts.reshape(-1, TEXTS).sum(axis=1)
     owner = np.repeat(np.arange(count), words)
     bigrams = _bigrams(hashes)
     bigrams[last[counts > 0] - 1] = 0  # a pair does not reach into the next text
@@ -258,12 +298,14 @@ def _fingerprint(pairs: Sequence[tuple[str, str]]) -> Fingerprints:
     for each in (mixed, _mix(bigrams)):
         where, families = _CUES(each)
         np.bitwise_or.at(found, owner[where], families)
+    shingles, stood = _shingles(mixed, first, counts)
     return Fingerprints(
-        prompt=_wholes(mixed, first[::2], words),
-        opening=_scaffold(hashes, first[::2], kept),
-        ending=_scaffold(hashes, last[::2] - kept, kept),
+        prompt=_wholes(mixed, first[::TEXTS], words),
+        opening=_scaffold(hashes, first[::TEXTS], kept),
+        ending=_scaffold(hashes, last[::TEXTS] - kept, kept),
         words=words,
         content=_content(mixed, lengths, owner, count),
         cues=found,
-        shingles=_shingles(mixed, first, counts, owner, count),
+        shingles=shingles,
+        stood=stood,
     )

@@ -1,37 +1,43 @@
 """The words behind a text's dress: what a client can do to a text for free does not make an old one new.
 
-Zero-width characters, Unicode forms and case go; a text that is wholly base64 or JSON is opened. Spacing and punctuation go
-later, where words are cut (:mod:`detector.fingerprint`). Long texts are cut to their beginning, middle and end, so that a
-request costs a bounded time; whoever hides between pays for the tokens around.
+Zero-width characters, Unicode forms and case go, JSON and the escapes of HTML, addresses and programs are opened. Spacing and punctuation
+go later, where words are cut (:mod:`siphonwatch.detector.request.fingerprint`); what does not look like words there is tried as a code
+(:mod:`siphonwatch.detector.request.codes`). Long texts are cut to their beginning, middle and end, so that a request costs a bounded
+time; whoever hides between pays for the tokens around.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import html
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 HEAD, MIDDLE, TAIL = 320, 128, 256  # characters kept of a long text
 _LONG = HEAD + MIDDLE + TAIL
-_WRAPPED_LEAST = 24  # characters from which a text is tried as base64: shorter words look like it by chance
+_BEGIN = 24  # characters in which ordinary texts have a space
+_WITHIN = 4096  # characters in which escapes are looked for: several times what is kept
+_ESCAPES_LEAST = 4  # escapes from which a text is taken to be written in them: fewer stand in ordinary ones
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
-_DEPTH = 4  # of JSON within JSON
+_DEPTH = 4  # of escapes within escapes
+_DEEPEST = 32  # of values within values: what is further down stands as it is written
+_KEY_LEAST = 24  # characters from which a key of JSON is text, as is one of several words
 
 
 def plain(text: str) -> str:
     """``text`` opened, cut and folded. Equal for texts that differ in dress alone; idempotent on ordinary text."""
-    if text[:1] in ("{", "["):
-        text = _json(text)
-    elif len(text) >= _WRAPPED_LEAST and " " not in text[:200] and text.isascii():
-        text = _base64(text)
+    for _ in range(_DEPTH):
+        opened = _opened(text)
+        if opened == text:
+            break
+        text = opened
     if len(text) > _LONG:
         middle = (len(text) - MIDDLE) // 2
         text = f"{text[:HEAD]} {text[middle : middle + MIDDLE]} {text[-TAIL:]}"
@@ -44,23 +50,45 @@ def all_plain(texts: Sequence[str]) -> list[str]:
     """:func:`plain` of each: most are short, ASCII, and begin with a word or two, so that nothing is to be done to them."""
     opened: dict[str, str] = {}
     for text in texts:
-        if text.isascii() and len(text) <= _LONG and (" " in text[:_WRAPPED_LEAST] or not text) and text[0:1] not in ("{", "["):
+        if not text or (_ordinary(text) and not _SIGNS.search(text)):
             continue
         if text not in opened:
             opened[text] = plain(text)
     return [opened.get(text, text) for text in texts] if opened else list(texts)
 
 
-def _base64(text: str) -> str:
-    packed = "".join(text.split())
-    if not _BASE64.match(packed):
-        return text
-    body = packed.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        decoded = base64.b64decode(body + "=" * (-len(body) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return text
-    return decoded if all(character.isprintable() or character.isspace() for character in decoded) else text
+def _ordinary(text: str) -> bool:
+    return text.isascii() and len(text) <= _LONG and " " in text[:_BEGIN] and text[0] not in "{["
+
+
+def character(code: int) -> str:
+    """The character of a number; a space for what is none."""
+    return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else " "
+
+
+def _digits(found: re.Match[str]) -> str:
+    return character(int(next(digits for digits in found.groups() if digits), 16))
+
+
+_HEXADECIMAL = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|U([0-9A-Fa-f]{8}))")
+_BYTES = re.compile(r"0[xX]([0-9A-Fa-f]{2})(?:[\s,;]+|\Z)")
+# What each begins with, how it is known, and what it stands for.
+_ESCAPES: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
+    ("&", re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"), html.unescape),
+    ("%", re.compile(r"%[0-9A-Fa-f]{2}"), partial(unquote, errors="replace")),
+    ("\\", _HEXADECIMAL, partial(_HEXADECIMAL.sub, _digits)),
+    ("0x", _BYTES, partial(_BYTES.sub, _digits)),
+)
+_SIGNS = re.compile("|".join(re.escape(sign) for sign, _, _ in _ESCAPES))
+
+
+def _opened(text: str) -> str:
+    if text[:1] in ("{", "["):
+        return _json(text)
+    for sign, escape, meant in _ESCAPES:
+        if sign in text and len(escape.findall(text, 0, _WITHIN)) >= _ESCAPES_LEAST:
+            return meant(text)
+    return text
 
 
 def _json(text: str) -> str:
@@ -69,16 +97,20 @@ def _json(text: str) -> str:
     except (msgspec.DecodeError, RecursionError):
         return text
     found: list[str] = []
-    _strings(value, found, _DEPTH)
+    _strings(value, found, _DEEPEST)
     return "\n".join(found) if found else text
 
 
 def _strings(value: Any, found: list[str], depth: int) -> None:
     if isinstance(value, str):
         found.append(value)
-    elif depth and isinstance(value, dict):
-        for part in value.values():
+    elif not depth:
+        found.append(msgspec.json.encode(value).decode())
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if isinstance(key, str) and (" " in key.strip() or len(key) >= _KEY_LEAST):
+                found.append(key)
             _strings(part, found, depth - 1)
-    elif depth and isinstance(value, list):
+    elif isinstance(value, list):
         for part in value:
             _strings(part, found, depth - 1)

@@ -5,23 +5,28 @@ from __future__ import annotations
 import msgspec
 from siphonwatch.detector.request.times import epoch_ms
 
-__all__ = ["ABSENT", "Message", "Parameters", "Part", "Request", "Usage", "epoch_ms"]
+__all__ = ["ABSENT", "NOTHING", "Message", "Parameters", "Part", "Request", "Usage", "epoch_ms"]
 
 ABSENT = msgspec.Raw(b"")  # a raw field that the record does not carry
+NOTHING = (b"", b"null", b"[]", b"{}", b"0")  # ways of writing that there is none
 
 
 class Part(msgspec.Struct, gc=False):
-    """One part of a message whose content is a list, as in OpenAI's chat API."""
+    """One part of a message whose content is a list, as in OpenAI's chat API: a text, or a picture, sound or file."""
 
     type: str = "text"
     text: str | None = None
+    image_url: msgspec.Raw = ABSENT
+    input_audio: msgspec.Raw = ABSENT
+    file: msgspec.Raw = ABSENT
 
 
 class Message(msgspec.Struct, gc=False):
-    """One turn: ``role`` is system, developer, user, assistant or tool."""
+    """One turn: ``role`` is system, developer, user, assistant or tool; an assistant's may call tools."""
 
     role: str
     content: str | list[Part] | None = None
+    tool_calls: msgspec.Raw = ABSENT
 
 
 class Parameters(msgspec.Struct, gc=False):

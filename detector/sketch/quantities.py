@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from siphonwatch.detector.request.fingerprint import NORM, SHINGLES_SAMPLED
-from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, merge_bottom_counted
+from siphonwatch.detector.request.fingerprint import ANSWERS_SAMPLED, NORM, SHINGLES_SAMPLED
+from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, merge_bottom_marked
 from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS
+from siphonwatch.detector.sketch.uses import REQUESTS, WAS_ANSWER, asked_with
 
 Array = npt.NDArray[Any]
 
 
 BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
+SILENT = 2.0  # new shingles a request, four new words: who says less says nothing itself
 
 
 class View:
@@ -102,34 +104,70 @@ class View:
         return result
 
     @cached_property
+    def _text(self) -> tuple[Array, Array, Array]:
+        """(N, k) kept shingle hashes of both generations, how many requests used each, and the bits of its uses."""
+        slots = self.state["slots"]
+        one, other = slots[:, 0], slots[:, 1]
+        hashes, used = merge_bottom_marked(one["shingles"], one["shingle_uses"], other["shingles"], other["shingle_uses"])
+        counts = REQUESTS[used]
+        often = np.clip(self.count("requests") * BOILERPLATE, 3.0, 255.0)
+        counts[counts >= often[:, None]] = 0
+        return hashes, counts, used
+
+    @property
     def shingles(self) -> tuple[Array, Array]:
-        """(N, k) kept shingle hashes of both generations and how many requests held each; boilerplate counts 0.
+        """(N, k) kept shingle hashes and how many requests asked with each: of boilerplate none, and 0 in place of what nobody asked with.
 
         Boilerplate is what a quarter of the requests hold: a system prompt, a template, a constant turn.
         """
-        slots = self.state["slots"]
-        one, other = slots[:, 0], slots[:, 1]
-        hashes, counts = merge_bottom_counted(one["shingles"], one["shingle_counts"], other["shingles"], other["shingle_counts"])
-        often = np.clip(self.count("requests") * BOILERPLATE, 3.0, 255.0)
-        counts[counts >= often[:, None]] = 0
-        return hashes, counts
+        hashes, counts, used = self._text
+        return np.where(asked_with(used), hashes, np.uint32(0)), counts
 
-    @cached_property
-    def new_shingles(self) -> Array:
-        """Distinct shingles that one request alone held, estimated from the k-th smallest hash (Bar-Yossef et al. 2002)."""
-        hashes, counts = self.shingles
+    def _distinct(self, chosen: Array) -> Array:
+        """Distinct shingles of a kind, ``chosen`` (N, k) of those kept, by the k-th smallest hash (Bar-Yossef et al. 2002)."""
+        hashes, _, _ = self._text
         kept = np.maximum((hashes != 0).sum(axis=1), 1)
         least = np.maximum(hashes[:, -1].astype(np.float64), 1.0) / 2.0**32
         distinct = np.where(hashes[:, -1] != 0, (hashes.shape[1] - 1) / least, (hashes != 0).sum(axis=1))
-        result: Array = SHINGLES_SAMPLED * distinct * (counts > 0).sum(axis=1) / kept * self.once
+        result: Array = SHINGLES_SAMPLED * distinct * chosen.sum(axis=1) / kept
+        return result
+
+    @cached_property
+    def _own(self) -> tuple[Array, Array]:
+        """(share, number) of the shingles of the account's own turns that one request alone asked with, boilerplate apart."""
+        _, counts, _ = self._text
+        share = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
+        return share, self._distinct(counts > 0) * share
+
+    @cached_property
+    def _silent(self) -> Array:
+        """(N,) whether an account says next to nothing itself, and what it has the model answer stands in answers that it made up."""
+        _, own = self._own
+        return (own < SILENT * self.count("answered")) & (self._answers > own)
+
+    @property
+    def _only_answers(self) -> Array:
+        """(N, k) which of the kept shingles only stood in answers."""
+        result: Array = self._text[2] == WAS_ANSWER
+        return result
+
+    @cached_property
+    def _answers(self) -> Array:
+        """Distinct shingles that only stood in answers."""
+        return ANSWERS_SAMPLED * self._distinct(self._only_answers)
+
+    @cached_property
+    def new_shingles(self) -> Array:
+        """Distinct shingles that one request alone held, estimated; those of answers where the account says nothing itself."""
+        result: Array = np.where(self._silent, self._answers, self._own[1])
         return result
 
     @cached_property
     def once(self) -> Array:
         """Share of the distinct shingles, boilerplate apart, that one request alone held, in [0, 1]; half where there are none."""
-        _, counts = self.shingles
-        result: Array = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
-        return result
+        answered = self._only_answers.sum(axis=1)
+        share, _ = self._own
+        return np.where(self._silent, np.maximum((answered + 1.0) / (answered + 2.0), share), share)
 
     @cached_property
     def novelty(self) -> Array:

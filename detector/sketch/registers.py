@@ -40,8 +40,8 @@ def set_bits(maps: Array) -> Array:
     return result
 
 
-def _lowest(owner: Array, hashes: Array, keep: int) -> tuple[Array, Array, Array, Array]:
-    """The ``keep`` smallest distinct non-zero hashes of each owner: (owner, rank among the owner's, hash, how often it was offered)."""
+def _lowest(owner: Array, hashes: Array, keep: int) -> tuple[Array, Array, Array]:
+    """The ``keep`` smallest distinct non-zero hashes of each owner: (owner, rank among the owner's, hash)."""
     present = hashes != 0
     keys = owner.astype(np.uint64)
     keys <<= np.uint64(32)
@@ -49,14 +49,18 @@ def _lowest(owner: Array, hashes: Array, keep: int) -> tuple[Array, Array, Array
     if not bool(present.all()):
         keys = keys[present]
     keys.sort(kind="stable")  # owners mostly come in their order already, which this sort makes use of; ``np.unique`` is slower still
-    distinct = np.flatnonzero(changes(keys))
-    times = np.diff(distinct, append=len(keys))
-    keys = keys[distinct]
+    keys = keys[changes(keys)]
     row = (keys >> np.uint64(32)).astype(np.int64)
-    first = np.flatnonzero(changes(row))
-    rank = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+    rank = _rank(row)
     low = np.flatnonzero(rank < keep)
-    return row[low], rank[low], keys[low].astype(np.uint32), times[low]
+    return row[low], rank[low], keys[low].astype(np.uint32)
+
+
+def _rank(row: Array) -> Array:
+    """(N,) the place of each in its run of equal ``row``."""
+    first = np.flatnonzero(changes(row))
+    result: Array = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+    return result
 
 
 def changes(values: Array) -> Array:
@@ -73,7 +77,7 @@ def bottom(owner: Array, hashes: Array, rows: int, keep: int) -> Array:
     as every account keeps by the same order.
     """
     kept = np.zeros((rows, keep), dtype=np.uint32)
-    row, rank, lowest, _ = _lowest(owner, hashes, keep)
+    row, rank, lowest = _lowest(owner, hashes, keep)
     kept[row, rank] = lowest
     return kept
 
@@ -92,31 +96,43 @@ def merge_bottom(left: Array, right: Array) -> Array:
     return result
 
 
-def bottom_counted(owner: Array, hashes: Array, rows: int, keep: int) -> tuple[Array, Array]:
-    """(rows, keep) as :func:`bottom`, and how often each kept hash was offered, up to 255.
+def bottom_marked(owner: Array, hashes: Array, marks: Array, rows: int, keep: int) -> tuple[Array, Array]:
+    """(rows, keep) as :func:`bottom`, and the union of the ``marks`` (uint8 bits) that each kept hash was offered with.
 
-    A hash that is among the smallest of a whole was among the smallest of each of its parts, so its count is complete however
-    the whole was split.
+    A hash that is among the smallest of a whole was among the smallest of each of its parts, so its marks are complete however
+    the whole was split. ``owner`` is less than 2**24.
     """
-    row, rank, lowest, times = _lowest(owner, hashes, keep)
-    kept, offered = np.zeros((rows, keep), np.uint32), np.zeros((rows, keep), np.uint8)
-    kept[row, rank], offered[row, rank] = lowest, narrow(times, np.uint8)
-    return kept, offered
+    kept, marked = np.zeros((rows, keep), np.uint32), np.zeros((rows, keep), np.uint8)
+    keys = owner.astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= hashes
+    keys <<= np.uint64(8)
+    keys |= marks
+    keys = keys[hashes != 0]
+    if not len(keys):
+        return kept, marked
+    keys.sort(kind="stable")
+    whole = keys >> np.uint64(8)
+    first = np.flatnonzero(changes(whole))
+    whole, union = whole[first], np.bitwise_or.reduceat(keys.astype(np.uint8), first)
+    row = (whole >> np.uint64(32)).astype(np.int64)
+    rank = _rank(row)
+    low = np.flatnonzero(rank < keep)
+    kept[row[low], rank[low]], marked[row[low], rank[low]] = whole[low].astype(np.uint32), union[low]
+    return kept, marked
 
 
-def merge_bottom_counted(left: Array, left_counts: Array, right: Array, right_counts: Array) -> tuple[Array, Array]:
-    """Bottom-k samples (N, k) of the unions, and their summed counts."""
+def merge_bottom_marked(left: Array, left_marks: Array, right: Array, right_marks: Array) -> tuple[Array, Array]:
+    """Bottom-k samples (N, k) of the unions, and the unions of their marks."""
     keep = left.shape[-1]
     absent = np.uint64(1) << np.uint64(40)
     both = np.concatenate([left, right], axis=-1).astype(np.uint64) << np.uint64(8)
-    both |= np.concatenate([left_counts, right_counts], axis=-1)
+    both |= np.concatenate([left_marks, right_marks], axis=-1)
     both[both == 0] = absent
     both.sort(axis=-1)
     twice = (both[..., 1:] >> np.uint64(8)) == (both[..., :-1] >> np.uint64(8))
     twice &= both[..., 1:] != absent
-    counts = both & np.uint64(255)
-    counts[..., :-1] += np.where(twice, counts[..., 1:], np.uint64(0))
-    both = np.where(both == absent, absent, (both & ~np.uint64(255)) | np.minimum(counts, np.uint64(255)))
+    both[..., :-1] |= np.where(twice, both[..., 1:] & np.uint64(255), np.uint64(0))
     both[..., 1:][twice] = absent
     both.sort(axis=-1)
     kept = both[..., :keep]
@@ -134,3 +150,10 @@ def add_saturating(left: Array, right: Array) -> Array:
 def narrow(counts: Array, dtype: npt.DTypeLike) -> Array:
     """Non-negative counts cut off at ``dtype``'s largest value."""
     return np.minimum(counts, np.iinfo(np.dtype(dtype)).max).astype(dtype)
+
+
+def spread(numbers: Array) -> Array:
+    """Numbers that follow each other, as hashes that do not (Fibonacci hashing; Knuth 1973)."""
+    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    result: Array = (mixed ^ (mixed >> np.uint64(32))) | np.uint64(1)
+    return result

@@ -15,24 +15,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import cues
-from siphonwatch.detector.request.fingerprint import DIMENSIONS, SHINGLES_SAMPLED
+from siphonwatch.detector.request.fingerprint import DIMENSIONS, NOW, SHINGLES_SAMPLED
 from siphonwatch.detector.sketch.registers import (
     add_saturating,
     bit,
     bottom,
-    bottom_counted,
+    bottom_marked,
     changes,
     merge_bottom,
-    merge_bottom_counted,
+    merge_bottom_marked,
     narrow,
+    spread,
 )
+from siphonwatch.detector.sketch.uses import uses
 
 if TYPE_CHECKING:
     from siphonwatch.detector.request.columns import RequestBatch
 
 Array = npt.NDArray[Any]
 
-VERSION = 4  # of the wire form; raise it with every change of ROW or of a hash
+VERSION = 5  # of the wire form; raise it with every change of ROW or of a hash
 GENERATION = 7 * 24 * 3600  # seconds
 HOURS = GENERATION // 3600
 MINUTES = 16  # of the short ring that peaks of rate are read from
@@ -51,7 +53,7 @@ COUNTER = {name: position for position, name in enumerate(COUNTERS)}
 # Maps that count distinct values: name -> bits.
 MAPS = {"prompts": 512, "habits": 64, "models": 32, "minutes": 256, "moments": 512}
 MOMENT_MS = 10_000  # of the map ``moments``
-SHINGLES_KEPT = 36  # of an account's text: a sample with counts, which tells what came once and what is boilerplate
+SHINGLES_KEPT = 36  # of an account's text: a sample with its uses, which tell what came once and what is boilerplate
 
 # Samples by which accounts are linked: name -> values kept.
 SAMPLES = {
@@ -70,7 +72,7 @@ GENERATION_ROW = np.dtype(
     [("counters", "<u4", (len(COUNTERS),)), ("content", "<i4", (DIMENSIONS,)), ("hours", "u1", (HOURS,))]
     + [(f"map_{name}", "u1", (bits // 8,)) for name, bits in MAPS.items()]
     + [(f"sample_{name}", "<u4", (keep,)) for name, keep in (SAMPLES | TURNS).items()]
-    + [("shingles", "<u4", (SHINGLES_KEPT,)), ("shingle_counts", "u1", (SHINGLES_KEPT,))]
+    + [("shingles", "<u4", (SHINGLES_KEPT,)), ("shingle_uses", "u1", (SHINGLES_KEPT,))]
     + [(name, "<u8") for name in MOMENTS]
 )
 ROW = np.dtype(
@@ -145,35 +147,29 @@ def _columns(batch: RequestBatch) -> Array:
     return columns
 
 
-def _spread(numbers: Array) -> Array:
-    """Numbers that follow each other, as hashes that do not (Fibonacci hashing; Knuth 1973)."""
-    mixed = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    result: Array = (mixed ^ (mixed >> np.uint64(32))) | np.uint64(1)
-    return result
-
-
 def _hashes(batch: RequestBatch) -> dict[str, Array]:
     """Map name -> the hash each request puts there; 0 puts nothing."""
     return {
         "prompts": _billed(batch),
         "habits": batch.habit >> np.uint64(8),
         "models": batch.model,
-        "minutes": _spread(batch.time // 60_000) >> np.uint64(16),
-        "moments": _spread(batch.time // MOMENT_MS) >> np.uint64(16),
+        "minutes": spread(batch.time // 60_000) >> np.uint64(16),
+        "moments": spread(batch.time // MOMENT_MS) >> np.uint64(16),
     }
 
 
 def _billed(batch: RequestBatch) -> Array:
     """(N,) uint64 hashes of text and billed length: one text billed at two lengths was not one prompt; the log saw a part of it."""
-    billed = _spread(batch.text.prompt ^ _spread(batch.tokens_in))
+    billed = spread(batch.text.prompt ^ spread(batch.tokens_in))
     return np.where(batch.text.prompt == 0, np.uint64(0), billed)
 
 
-def _shingles(batch: RequestBatch) -> Array:
-    """(N, SHINGLES + 1) uint32: the shingles of each request's text, and its billed length as one more, sampled like them."""
+def _shingles(batch: RequestBatch) -> tuple[Array, Array]:
+    """(N, SHINGLES + 1) uint32: the shingles of each request's text, and its billed length as one more, sampled alike; and their uses."""
     billed = (_billed(batch) >> np.uint64(16)).astype(np.uint32)
     sampled = np.where(billed % np.uint32(SHINGLES_SAMPLED) == 0, billed, np.uint32(0))
-    return np.column_stack([batch.text.shingles, sampled])
+    stood = np.column_stack([batch.text.stood, np.full(len(batch), NOW, np.uint8)])
+    return np.column_stack([batch.text.shingles, sampled]), uses(batch.time, stood)
 
 
 def _turns(batch: RequestBatch) -> dict[str, Array]:
@@ -237,7 +233,7 @@ def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
     minute[whole.present] = whole.highest(second // 60)
     state["minute"] = minute
     _fold_minutes(state, owner, second, minute, batch)
-    offered = _Offered(_columns(batch), _hashes(batch), _sampled(batch), _moments(batch), _shingles(batch), _turns(batch))
+    offered = _Offered(_columns(batch), _hashes(batch), _sampled(batch), _moments(batch), *_shingles(batch), _turns(batch))
     age = newest[whole.owner] - generation[order]
     slot = generation[order] % 2
     for each in (0, 1):
@@ -287,6 +283,7 @@ class _Offered:
     sampled: dict[str, Array]
     moments: dict[str, Array]
     shingles: Array
+    uses: Array
     turns: dict[str, Array]
 
 
@@ -311,8 +308,8 @@ def _fold_generation(part: Array, batch: RequestBatch, mine: _Sorted, offered: _
         byte, mask = bit(values, bits, shift=3)
         mask[values == 0] = 0
         np.bitwise_or.at(part[f"map_{name}"], (owner, byte), mask)
-    part["shingles"][present], part["shingle_counts"][present] = bottom_counted(
-        np.repeat(run, offered.shingles.shape[1]), offered.shingles[chosen].ravel(), runs, SHINGLES_KEPT
+    part["shingles"][present], part["shingle_uses"][present] = bottom_marked(
+        np.repeat(run, offered.shingles.shape[1]), offered.shingles[chosen].ravel(), offered.uses[chosen].ravel(), runs, SHINGLES_KEPT
     )
     for name, keep in TURNS.items():
         part[f"sample_{name}"][present] = bottom(np.repeat(run, 2), offered.turns[name][chosen].ravel(), runs, keep)
@@ -384,8 +381,8 @@ def _merge_generation(mine: Array, theirs: Array) -> Array:
         mine[f"map_{name}"] |= theirs[f"map_{name}"]
     for name in SAMPLES | TURNS:
         mine[f"sample_{name}"] = merge_bottom(mine[f"sample_{name}"], theirs[f"sample_{name}"])
-    mine["shingles"], mine["shingle_counts"] = merge_bottom_counted(
-        mine["shingles"], mine["shingle_counts"], theirs["shingles"], theirs["shingle_counts"]
+    mine["shingles"], mine["shingle_uses"] = merge_bottom_marked(
+        mine["shingles"], mine["shingle_uses"], theirs["shingles"], theirs["shingle_uses"]
     )
     for name in MOMENTS:
         mine[name] = np.maximum(mine[name], theirs[name])

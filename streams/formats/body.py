@@ -104,8 +104,9 @@ class Body(Parameters):
         if not bytes(made.response_format):
             if isinstance(self.text, dict) and self.text.get("format"):
                 made.response_format = msgspec.Raw(msgspec.json.encode(self.text["format"]))
-            elif bytes(held.schema) or bytes(held.json_schema) or (held.mime and "json" in held.mime):
-                made.response_format = msgspec.Raw(b'"json"')
+            else:
+                plain = msgspec.Raw(b'"json"') if held.mime and "json" in held.mime else ABSENT
+                made.response_format = next((each for each in (held.schema, held.json_schema) if bytes(each)), plain)
         if not bytes(made.tools):
             made.tools = self.tool_config if bytes(self.tool_config) else self.functions
         return made

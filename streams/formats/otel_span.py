@@ -170,13 +170,14 @@ def _parameters(known: Attributes, reading: Reading) -> Parameters:
             setattr(made, name, getattr(given, name))
     output = _first(known, "gen_ai.output.type", "gen_ai.openai.request.response_format")
     if output and "json" in output:
-        made.response_format = msgspec.Raw(b'"json"')
-    if (
-        known.get("gen_ai.tool.definitions")
-        or known.get("ai.prompt.tools")
-        or any(key.startswith(("llm.tools.0", "llm.request.functions.0")) for key in known)
-    ):
-        made.tools = msgspec.Raw(b'"tools"')
+        made.response_format = msgspec.Raw(msgspec.json.encode(output))
+    tools = [
+        f"{value}"
+        for key, value in known.items()
+        if value and (key in ("gen_ai.tool.definitions", "ai.prompt.tools") or key.startswith(("llm.tools.", "llm.request.functions.")))
+    ]
+    if tools:
+        made.tools = msgspec.Raw(msgspec.json.encode(tools))
     made.tools = made.tools if bytes(made.tools) else ABSENT
     for name in ("gen_ai.request.stream", "llm.is_streaming", "gen_ai.is_streaming"):
         try:

@@ -2,7 +2,7 @@
 
 OpenAI's three, Anthropic's, Bedrock's, Gemini's, Cohere's, OpenTelemetry's.
 
-Every part keeps its kind and its text. Pictures, sound and files keep their kind only. A user's turn that brings a tool's result is a
+Every part keeps its kind and its text; for pictures, sound and files, their ends stand. A user's turn that brings a tool's result is a
 tool's turn, as OpenAI writes it, so that it is not taken for a question.
 """
 
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from siphonwatch.detector.request.request import Message, Part
+from siphonwatch.detector.request.request import ABSENT, Message, Part
+from siphonwatch.detector.request.turns import stands_for
 from siphonwatch.streams.formats.lenient import PLACEHOLDER, TOKENS, WRONG_TYPE, Reading
 
 # what gateways write where text was not to be logged; a turn that says nothing else has no text
@@ -41,6 +42,7 @@ ENCLOSURES = {
     "document": "document", "video": "video", "audio": "audio", "input_audio": "input_audio", "source": "file", "toolUse": "tool_use",
     "functionCall": "tool_use", "function_call": "tool_use", "cachePoint": "cache", "guardContent": "text",
 }  # fmt: skip
+INPUTS = ("input", "args", "arguments")  # of a tool that is called
 DEEPEST = 8  # parts within parts
 _DATA_URL = re.compile(r"data:[^\s,;]{0,80}(?:;[^\s,;]{0,80}){0,4};base64,[A-Za-z0-9+/=_-]+")
 
@@ -89,7 +91,7 @@ def _turn(item: Any) -> Iterator[Message]:
     if content is None or isinstance(content, str):
         if content is None and not (item.keys() & KNOWN):
             return
-        yield Message("tool" if kind in TOOL_RESULTS else role, clean(content) if content else None)
+        yield Message("tool" if kind in TOOL_RESULTS else role, clean(content) if content else None, _calls(item))
         return
     parts = list(parts_of(content))
     if kind in TOOL_RESULTS:
@@ -102,7 +104,15 @@ def _turn(item: Any) -> Iterator[Message]:
         if not parts:
             return
     if parts or not content:
-        yield Message(role, parts)
+        yield Message(role, parts, _calls(item))
+
+
+def _calls(item: dict[str, Any]) -> msgspec.Raw:
+    """The tools that a turn calls, as OpenAI's chat API writes them."""
+    called = item.get("tool_calls") or [{"function": item[name]} for name in ("function_call",) if item.get(name)]
+    if item.get("type") in OF_THE_MODEL and item.get("arguments"):
+        called = [{"function": {"arguments": item["arguments"]}}]
+    return msgspec.Raw(msgspec.json.encode(called)) if called else ABSENT
 
 
 KNOWN = frozenset({"role", "type", "author", "tool_calls", "function_call", "content", "name", "call_id", "id"})
@@ -161,8 +171,18 @@ def parts_of(content: Any, depth: int = 0) -> Iterator[Part]:
         found = list(parts_of(text, depth + 1))
         yield from [Part(kind, part.text) if kind and part.type == "text" else part for part in found]
     else:
-        enclosed = kind or next((word for name, word in ENCLOSURES.items() if name in content), None)
-        yield Part(enclosed or "other")
+        name = next((name for name in ENCLOSURES if name in content), None)
+        yield Part(kind or ENCLOSURES.get(name or "", "other"), _enclosed(content, name))
+
+
+def _enclosed(content: dict[str, Any], name: str | None) -> str | None:
+    """What a part without text holds: a tool's input, or what stands for a picture, sound or file."""
+    asked = next((content[each] for each in INPUTS if content.get(each)), None)
+    if asked is None and name is not None and isinstance(content[name], dict):
+        asked = next((content[name][each] for each in INPUTS if content[name].get(each)), None)
+    if asked is not None:
+        return text_of(asked)
+    return stands_for(content[name]) or None if name is not None else None
 
 
 def text_of(value: Any, depth: int = 0) -> str | None:

@@ -17,7 +17,7 @@ from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.replay.run import replay
 
-WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=23, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
+WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=42, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
 Record = dict[str, Any]
 
 

@@ -27,7 +27,7 @@ from siphonwatch.streams.stores import snapshot
 from tests.integration.harness import SECRET, Outcome, _record, replayed, same
 
 RAY = Path(__file__).parents[2] / ".cache" / "ray" / "bin" / "python"
-WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=23, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
+WORLD = World(accounts=120, days=1.5, prevalence=0.15, seed=42, start=1_780_000_000.0, harvests=("reasoning", "hydra"))
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from siphonwatch.detector.request.request import Message, Parameters, Request
+from siphonwatch.detector.request.request import Message, Parameters, Part, Request
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import Model
 from siphonwatch.detector.sketch import row as state
@@ -16,6 +20,7 @@ from siphonwatch.streams.common import prior
 from tests.property.strategies import columns, request
 
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
+BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 MODEL = Model(prior.load())
 
 
@@ -44,28 +49,79 @@ def test_fields_that_nobody_pays_for_do_not_lower_the_odds(requests: list[Reques
         fields = {name: data.draw(values) for name, values in FIELDS.items()}
         parameters = each.parameters or Parameters()
         temperature, room = data.draw(st.sampled_from([None, 0.0, 1.0])), data.draw(st.sampled_from([None, 1, 100, 8192]))
-        tools = data.draw(st.sampled_from([msgspec.Raw(b"null"), msgspec.Raw(b'[{"type":"function"}]')]))
-        fields["parameters"] = msgspec.structs.replace(parameters, temperature=temperature, max_tokens=room, tools=tools)
+        fields["parameters"] = msgspec.structs.replace(parameters, temperature=temperature, max_tokens=room)
         changed.append(msgspec.structs.replace(each, **fields))
     assert odds(changed) >= odds(requests) - 1e-9
 
 
 SYSTEM = "You are the assistant of a shop. Be kind, be short, and never speak of anything else than what the shop sells. " * 2
+SAID = [Message("user", "Hi"), Message("assistant", "Hello!")]
+# How a question may be put otherwise, for nothing: in other turns, amid other text, in what a model reads beside the turns, in a code.
+WAYS: dict[str, Callable[[str], tuple[list[Message], Parameters | None]]] = {
+    "under a system prompt": lambda text: ([Message("system", SYSTEM), Message("user", text)], None),
+    "after invented turns": lambda text: ([*SAID, Message("user", text)], None),
+    "before a constant turn": lambda text: (
+        [Message("user", text), Message("assistant", "Understood."), Message("user", "Please answer.")],
+        None,
+    ),
+    "as an answer": lambda text: ([SAID[0], Message("assistant", text), Message("user", "Answer that.")], None),
+    "as the answer's beginning": lambda text: ([Message("user", "go on"), Message("assistant", text)], None),
+    "amid constant text": lambda text: ([Message("user", f"{SYSTEM}{text} {SYSTEM}")], None),
+    "beside tools": lambda text: ([Message("user", text)], Parameters(tools=tool(SYSTEM))),
+    "in a tool's description": lambda text: ([Message("user", "Call it.")], Parameters(tools=tool(text))),
+    "in a tool's parameter": lambda text: ([Message("user", "Call it.")], Parameters(tools=parameter(text))),
+    "in the answer's form": lambda text: ([Message("user", "Fill it in.")], Parameters(response_format=schema(text))),
+    "in a tool's arguments": lambda text: (
+        [Message("user", "next"), Message("assistant", "", called(text)), Message("tool", "ok"), Message("user", "go on")],
+        None,
+    ),
+    "as a key of JSON": lambda text: ([Message("user", json.dumps({text: ""}))], None),
+    "as a picture": lambda text: ([Message("user", [Part("text", "Answer it."), Part("image_url", image_url=picture(text))])], None),
+    "in hexadecimal": lambda text: ([Message("user", text.encode().hex())], None),
+    "in hexadecimal, and said": lambda text: ([Message("user", f"Decode and answer: {text.encode().hex()}")], None),
+    "in binary": lambda text: ([Message("user", " ".join(f"{byte:08b}" for byte in text.encode()))], None),
+    "in numbers": lambda text: ([Message("user", " ".join(map(str, text.encode())))], None),
+    "in base32": lambda text: ([Message("user", base64.b32encode(text.encode()).decode())], None),
+    "in entities": lambda text: ([Message("user", "".join(f"&#{ord(letter)};" for letter in text))], None),
+    "in an address": lambda text: ([Message("user", "".join(f"%{byte:02x}" for byte in text.encode()))], None),
+    "in escapes": lambda text: ([Message("user", "".join(f"\\u{ord(letter):04x}" for letter in text))], None),
+    "spelled": lambda text: ([Message("user", "-".join(text))], None),
+    "spaced": lambda text: ([Message("user", " ".join(text))], None),
+}
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(40, 120), st.sampled_from(["system", "turns", "last", "around"]), st.integers(0, 10**6))
-def test_text_put_around_an_accounts_own_does_not_lower_its_odds_by_more_than_the_bound(count: int, where: str, salt: int) -> None:
-    plain, dressed = [], []
+def tool(text: str) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps([{"type": "function", "function": {"name": "answer", "description": text}}]).encode())
+
+
+def parameter(text: str) -> msgspec.Raw:
+    properties = {"answer": {"type": "object", "properties": {"to": {"type": "string", "description": text}}}}
+    function = {"name": "answer", "description": "answers", "parameters": {"type": "object", "properties": properties}}
+    return msgspec.Raw(json.dumps([{"type": "function", "function": function}]).encode())
+
+
+def schema(text: str) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps({"type": "json_schema", "json_schema": {"schema": {"description": text}}}).encode())
+
+
+def called(text: str) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps([{"function": {"name": "answer", "arguments": json.dumps({"question": text})}}]).encode())
+
+
+def picture(text: str) -> msgspec.Raw:
+    """A question drawn into a picture: other bytes for another question, and nothing that can be read."""
+    drawn = np.random.Generator(np.random.PCG64(list(text.encode()))).bytes(3000)
+    return msgspec.Raw(json.dumps({"url": f"data:image/png;base64,{base64.b64encode(drawn).decode()}"}).encode())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(40, 120), st.sampled_from(sorted(WAYS)), st.integers(0, 10**6))
+def test_another_way_to_put_a_question_does_not_lower_the_odds_by_more_than_the_bound(count: int, way: str, salt: int) -> None:
+    plain, otherwise = [], []
     for at in range(count):
         text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
         made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
-        turns = {
-            "system": [Message("system", SYSTEM), Message("user", text)],
-            "turns": [Message("user", "Hi"), Message("assistant", "Hello!"), Message("user", text)],
-            "last": [Message("user", text), Message("assistant", "Understood."), Message("user", "Please answer.")],
-            "around": [Message("user", f"{SYSTEM}{text} {SYSTEM}")],
-        }[where]
+        messages, parameters = WAYS[way](text)
         plain.append(made)
-        dressed.append(msgspec.structs.replace(made, messages=turns))
-    assert odds(dressed) >= odds(plain) - BOUND
+        otherwise.append(msgspec.structs.replace(made, messages=messages, parameters=parameters))
+    assert odds(otherwise) >= odds(plain) - (BOUND_OF_ANSWERS if way == "as an answer" else BOUND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -34,7 +35,27 @@ DRESSES = (
     lambda text: base64.b64encode(text.encode()).decode(),
     lambda text: json.dumps({"input": text}),
     lambda text: json.dumps([[text]]),
+    lambda text: json.dumps({text: ""}),
+    lambda text: json.dumps({"a": {"b": {"c": {"d": {"e": {"f": [[[[[[text]]]]]]}}}}}}),
     lambda text: "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text),  # full width
+    lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+    lambda text: base64.encodebytes(text.encode()).decode(),
+    lambda text: text.encode().hex(),
+    lambda text: text.encode().hex(" "),
+    lambda text: text.encode().hex(":").upper(),
+    lambda text: " ".join(f"0x{byte:02x}" for byte in text.encode()),
+    lambda text: " ".join(f"{byte:08b}" for byte in text.encode()),
+    lambda text: "".join(f"{byte:08b}" for byte in text.encode()),
+    lambda text: ", ".join(map(str, text.encode())),
+    lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    lambda text: "".join(f"&#x{ord(letter):x};" for letter in text),
+    lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    quote,
+    lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    lambda text: "".join(f"\\x{ord(letter):02x}" for letter in text),
+    "-".join,
+    " ".join,
+    lambda text: ".".join(text.replace(" ", "  ")),
 )
 
 

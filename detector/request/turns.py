@@ -1,0 +1,135 @@
+"""What the turns of a request say, and whether they say it now or said it before.
+
+Everything that a model reads counts, wherever the client puts it: the turns in all roles, the arguments of the tools that a turn calls,
+the descriptions of tools and of the answer's form, and what stands for a picture, a sound or a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from siphonwatch.detector.request.request import ABSENT, NOTHING, Part, Request
+
+FILE, FILE_LEAST = 1024, 12  # characters at either end of a picture, sound or file that stand for it; fewer say nothing
+_FORM = frozenset({"type", "detail", "format", "mimetype", "mime_type", "media_type", "mediatype", "filename"})
+
+
+class _Function(msgspec.Struct, frozen=True):
+    arguments: str = ""
+
+
+class _Call(msgspec.Struct):
+    function: _Function = _Function()
+
+
+_calls = msgspec.json.Decoder(list[_Call])
+
+
+@dataclass(slots=True)
+class Turns:
+    """What the turns of one request say."""
+
+    question: str = ""  # the last turn of the user
+    beside: str = ""  # what else is said now: the system's words, and all since the last answer
+    before: str = ""  # the client's turns up to the last answer
+    answers: str = ""  # what it says was answered before
+    system: str | None = None
+    earlier: str | None = None  # the user's turn before the question
+    answer: str | None = None  # the assistant's last turn
+    follow_up: bool = False
+    tool: bool = False  # a tool answered
+    image: bool = False
+
+
+def turns(request: Request) -> Turns:
+    """What a request says, and where."""
+    messages = request.messages
+    if not messages:
+        prompt = request.prompt
+        return Turns(prompt if isinstance(prompt, str) else "\n".join(prompt or ()))
+    if len(messages) == 1 and messages[0].role == "user" and isinstance(content := messages[0].content, str):
+        return Turns(content)  # most of many logs
+    found, answered = Turns(), False
+    now: list[str] = []  # since the last answer
+    before: list[str] = []
+    system: list[str] = []
+    answers: list[str] = []
+    for place, message in enumerate(messages):
+        role, content = message.role, message.content
+        text = content if isinstance(content, str) else _content(content)
+        if message.tool_calls is not ABSENT:
+            now += _called(message.tool_calls)
+        if role == "user":
+            if found.question:
+                (before if answered else now).append(found.question)
+                found.earlier = found.question
+            answered = False
+            found.question = text
+            found.image = found.image or (isinstance(content, list) and any("image" in part.type for part in content))
+        elif role == "assistant":
+            found.follow_up, found.answer = True, text
+            if place < len(messages) - 1:
+                before += now
+                now.clear()
+                answers.append(text)
+                answered = True
+            else:  # the beginning of what is to be answered
+                now.append(text)
+        elif role in ("system", "developer"):
+            found.system = text
+            system.append(text)
+        else:
+            found.tool = found.follow_up = True
+            now.append(text)
+    found.beside, found.before, found.answers = "\n".join(system + now), "\n".join(before), "\n".join(answers)
+    return found
+
+
+def along(said: Sequence[Turns], *raws: Sequence[msgspec.Raw]) -> list[str]:
+    """What tools, and the form of the answer, say of each request: a model reads their descriptions as it reads a turn.
+
+    Nothing where the log holds no prompt of it: descriptions alone do not tell what was asked.
+    """
+    found = []
+    for each, row in zip(said, zip(*raws, strict=True), strict=True):
+        given = [bytes(raw).decode("utf-8", "replace") for raw in row if raw is not ABSENT and bytes(raw) not in NOTHING]
+        found.append(f"[{','.join(given)}]" if given and (each.question or each.beside or each.before) else "")
+    return found
+
+
+def stands_for(value: Any) -> str:
+    """Text that stands for a picture, a sound or a file, of what a request holds of it: equal for equal ones, and as new as they are.
+
+    Nothing where the log keeps only what form it had.
+    """
+    if isinstance(value, str):
+        held = value if len(value) <= 2 * FILE else f"{value[:FILE]} {value[-FILE:]}"
+        return held if len(value) >= FILE_LEAST else ""
+    if isinstance(value, dict):
+        return "\n".join(text for name, each in value.items() if name.lower() not in _FORM and (text := stands_for(each)))
+    return ""
+
+
+def _content(content: str | list[Part] | None) -> str:
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    return "\n".join([text for part in content if (text := part.text or _file(part))])
+
+
+def _file(part: Part) -> str:
+    """What stands for a part that is no text; nothing where the log keeps its kind alone."""
+    held = [each for each in (part.image_url, part.input_audio, part.file) if each is not ABSENT]
+    return "\n".join(stands_for(msgspec.json.decode(each)) for each in held)
+
+
+def _called(raw: msgspec.Raw) -> list[str]:
+    """The arguments of the tools that a turn calls; none where they are not written as OpenAI's chat API has them."""
+    try:
+        return [call.function.arguments for call in _calls.decode(raw) if call.function.arguments not in ("", "{}")]
+    except (msgspec.MsgspecError, RecursionError):
+        return []
