@@ -14,6 +14,7 @@ import msgspec
 from siphonwatch.detector.request.request import ABSENT, NOTHING, Part, Request
 
 FILE, FILE_LEAST = 1024, 12  # characters at either end of a picture, sound or file that stand for it; fewer say nothing
+DEEPEST = 8  # values within values of what a picture, sound or file is described by
 _FORM = frozenset({"type", "detail", "format", "mimetype", "mime_type", "media_type", "mediatype", "filename"})
 
 
@@ -26,6 +27,7 @@ class _Call(msgspec.Struct):
 
 
 _calls = msgspec.json.Decoder(list[_Call])
+_any = msgspec.json.Decoder()
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ def along(said: Sequence[Turns], *raws: Sequence[msgspec.Raw]) -> list[str]:
     return found
 
 
-def stands_for(value: Any) -> str:
+def stands_for(value: Any, depth: int = DEEPEST) -> str:
     """Text that stands for a picture, a sound or a file, of what a request holds of it: equal for equal ones, and as new as they are.
 
     Nothing where the log keeps only what form it had.
@@ -108,8 +110,9 @@ def stands_for(value: Any) -> str:
     if isinstance(value, str):
         held = value if len(value) <= 2 * FILE else f"{value[:FILE]} {value[-FILE:]}"
         return held if len(value) >= FILE_LEAST else ""
-    if isinstance(value, dict):
-        return "\n".join(text for name, each in value.items() if name.lower() not in _FORM and (text := stands_for(each)))
+    if isinstance(value, dict) and depth:
+        parts = (stands_for(each, depth - 1) for name, each in value.items() if f"{name}".lower() not in _FORM)
+        return "\n".join(text for text in parts if text)
     return ""
 
 
@@ -124,12 +127,17 @@ def _content(content: str | list[Part] | None) -> str:
 def _file(part: Part) -> str:
     """What stands for a part that is no text; nothing where the log keeps its kind alone."""
     held = [each for each in (part.image_url, part.input_audio, part.file) if each is not ABSENT]
-    return "\n".join(stands_for(msgspec.json.decode(each)) for each in held)
+    return "\n".join(stands_for(_read(_any, each)) for each in held)
 
 
 def _called(raw: msgspec.Raw) -> list[str]:
     """The arguments of the tools that a turn calls; none where they are not written as OpenAI's chat API has them."""
+    return [call.function.arguments for call in _read(_calls, raw) or () if call.function.arguments not in ("", "{}")]
+
+
+def _read(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
+    """What a client wrote into a raw field, which nobody has looked at yet; ``None`` where it is not what is looked for."""
     try:
-        return [call.function.arguments for call in _calls.decode(raw) if call.function.arguments not in ("", "{}")]
+        return decoder.decode(bytes(raw).decode("utf-8", "replace"))
     except (msgspec.MsgspecError, RecursionError):
-        return []
+        return None

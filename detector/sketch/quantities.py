@@ -114,7 +114,7 @@ class View:
         counts[counts >= often[:, None]] = 0
         return hashes, counts, used
 
-    @property
+    @cached_property
     def shingles(self) -> tuple[Array, Array]:
         """(N, k) kept shingle hashes and how many requests asked with each: of boilerplate none, and 0 in place of what nobody asked with.
 

@@ -44,6 +44,18 @@ def test_calls_that_are_written_otherwise_cost_nothing_else(written: bytes) -> N
     assert turns(Request("r", 1.0, "a", "m", messages=[ASKED, message, Message("user", "q2")])).answers == "so"
 
 
+@pytest.mark.parametrize(
+    "raw", [b'{"url":"\xff\xfe and a picture"}', b'{"a":' * 400 + b'"and a picture"' + b"}" * 400, b"1" * 60, b"[[[]]]", b'"\\ud800"']
+)
+def test_nothing_that_a_client_puts_into_a_raw_field_stops_a_batch(raw: bytes) -> None:
+    part, call = (
+        Part("image_url", image_url=msgspec.Raw(raw)),
+        Message("assistant", "so", msgspec.Raw(b'[{"function":{"arguments":' + raw + b"}}]")),
+    )
+    made = batch([Request("r", 1.0, "a", "m", messages=[Message("user", [Part("text", "look"), part]), call, ASKED])], [1000])
+    assert made.text.words[0] >= 2
+
+
 def test_a_picture_stands_for_itself_and_its_form_for_nothing() -> None:
     data = "data:image/png;base64," + "ab12" * 4000
     assert stands_for({"url": data, "detail": "high"}) == stands_for(data)
