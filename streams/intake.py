@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from siphonwatch.detector.request.columns import RequestBatch, batch
+from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.settings import DAY_MS
 from siphonwatch.detector.sketch.panes import Added
 from siphonwatch.streams.common.coverage import ENOUGH, Coverage
 from siphonwatch.streams.common.deadletters import DeadLetter, letters
-from siphonwatch.streams.formats.base import Decoded, Decoder
+from siphonwatch.streams.formats.base import Decoded, Decoder, refusal
 from siphonwatch.streams.formats.lenient import Unread
 
 
@@ -55,10 +56,18 @@ class Intake:
         decoded = self._decoder.decode(records)
         if logged is not None:
             decoded.refuse_ahead(logged, self._ahead)
-        columns = batch(decoded.requests, decoded.times, self.key)
+        columns = self._columns(decoded)
         self.coverage.look(columns)
         self.unread.update(decoded.unread)
         return decoded, columns
+
+    def _columns(self, decoded: Decoded) -> RequestBatch:
+        """Columns of what was decoded. A request of which none can be made, whatever it holds, is refused alone."""
+        try:
+            return batch(decoded.requests, decoded.times, self.key)
+        except Exception:  # a fault of ours must cost no more than the request that shows it
+            decoded.refuse({at: refusal(error) for at, error in _broken(decoded.requests, decoded.times)})
+            return batch(decoded.requests, decoded.times, self.key)
 
     def take(
         self, records: Sequence[bytes], places: Sequence[int], source: str, partition: int | None, fold: Callable[[RequestBatch], Added],
@@ -85,6 +94,19 @@ class Intake:
         return Taken(
             whole, refused, len(records), counted, decoded.skips, decoded.unread, decoded_at - started, folded_at - decoded_at, ends
         )
+
+
+def _broken(requests: Sequence[Request], times: Sequence[int], first: int = 0) -> Iterator[tuple[int, Exception]]:
+    """(number, what is raised) of each request of which no columns can be made, found by halving."""
+    try:
+        batch(requests, times)
+    except Exception as error:
+        if len(requests) == 1:
+            yield first, error
+            return
+        half = len(requests) // 2
+        yield from _broken(requests[:half], times[:half], first)
+        yield from _broken(requests[half:], times[half:], first + half)
 
 
 @contextmanager

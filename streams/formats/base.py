@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Protocol
@@ -93,14 +93,19 @@ class Decoded:
 
     def refuse_ahead(self, logged: Sequence[int], ahead_ms: int) -> None:
         """Refuse requests that stand more than ``ahead_ms`` after the time (ms, of each record) at which the log itself took them."""
-        in_time = [time <= logged[position] + ahead_ms for time, position in zip(self.times, self.positions, strict=True)]
-        if all(in_time):
+        late = [at for at, (time, position) in enumerate(zip(self.times, self.positions, strict=True)) if time > logged[position] + ahead_ms]
+        detail = "its time is later than when Kafka took the record: mend the clock or the time zone of what writes the log"
+        self.refuse(dict.fromkeys(late, ("clock_strayed", detail)))
+
+    def refuse(self, refused: Mapping[int, tuple[str, str]]) -> None:
+        """Refuse requests that were kept: for each number of one within ``requests``, (reason, detail)."""
+        if not refused:
             return
-        for position, count in Counter(compress(self.positions, [not kept for kept in in_time])).items():
-            detail = "its time is later than when Kafka took the record: mend the clock or the time zone of what writes the log"
-            self.dead.append(Dead(position, "clock_strayed", detail, count))
-        self.requests, self.times = list(compress(self.requests, in_time)), list(compress(self.times, in_time))
-        self.positions = list(compress(self.positions, in_time))
+        counted = Counter((self.positions[at], *why) for at, why in refused.items())
+        self.dead += [Dead(position, reason, detail, count) for (position, reason, detail), count in counted.items()]
+        stays = [at not in refused for at in range(len(self.requests))]
+        self.requests, self.times = list(compress(self.requests, stays)), list(compress(self.times, stays))
+        self.positions = list(compress(self.positions, stays))
 
 
 def _checked(request: Request) -> int | Refused:
