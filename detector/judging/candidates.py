@@ -119,7 +119,7 @@ def _alone(engine: Engine, chosen: Named, customers: Customers, own: Array) -> t
     ``own`` (K,) is their evidence. A harvest's accounts are parts of one whole; those of an office or an agency are not.
     """
     settings = engine.settings
-    over = own - engine.context.height + settings.organization_under
+    over = own - engine.context.prior_height + settings.organization_under
     firms = np.flatnonzero((customers.sizes >= settings.link_least) & (over >= -settings.group_reach))
     if not len(firms):
         return firms, np.zeros(0)
@@ -149,7 +149,7 @@ def _flagged(engine: Engine, chosen: Named) -> Array:
         if share >= 0.0
     }
     joined = np.array([name in members for name in chosen.names], dtype=bool)
-    result: Array = joined | (chosen.records["shipped"] >= context.height)
+    result: Array = joined | (chosen.records["shipped"] >= context.prior_height)
     return result
 
 

@@ -36,6 +36,12 @@ class Context:
     queue: list[Card] = field(default_factory=list)  # whom to look at next, as of this epoch
     watched: list[Campaign] = field(default_factory=list)  # groups below their height: they rank their members, and nobody is told
     next_watched: int = 1  # numbers of their own, so that those of campaigns have no gaps
+    lift: float = 0.0  # how much of the height is what analysts taught: it lifts everybody, and the flag with them
+
+    @property
+    def prior_height(self) -> float:
+        """Where the flag would be had nobody taught anything: what the prior says of accounts is held against this."""
+        return self.height - self.lift
 
     def meet_models(self, met: Array, tick: int, settings: Settings) -> None:
         """Note models that nobody used before, from the ascending marks of those that a tick's requests were answered by."""

@@ -38,4 +38,5 @@ def set_height(engine: Engine, found: Census) -> None:
     shipped = flag_height(settings, found.shipped, reach)
     plain, own = (flag_height(settings, evidence, taught) for evidence in (found.plain, found.own))
     # what resembles a ruled harvest thickens the tail: with it the height is too high, without it too low, by about as much
-    context.height = max(shipped, (plain + own) / 2) + settings.drift_odds * context.drifting
+    context.lift = max((plain + own) / 2 - shipped, 0.0)
+    context.height = shipped + context.lift + settings.drift_odds * context.drifting

@@ -126,8 +126,10 @@ class Scorer:
 
     def shares(self, names: Sequence[str]) -> Array:
         """(N,) what accounts have of their groups' evidence now; ``NOTHING`` without one."""
-        members, height, settings = self.members, self.context.height, self.settings
-        found = [campaigns.evidence(members[name][1], height, settings) if name in members else NOTHING for name in names]
+        members, context = self.members, self.context
+        found = [
+            campaigns.evidence(members[name][1], context.height, self.settings, context.lift) if name in members else NOTHING for name in names
+        ]
         return np.array(found, dtype=np.float64)
 
     def standing(self, names: Sequence[str], records: Array) -> Array:

@@ -109,12 +109,13 @@ def worded(share: float, said: Words, settings: Settings) -> float:
     return round(lent(said.raised(share if share >= 0.0 else share / settings.group_under), settings), 6)
 
 
-def evidence(share: float, height: float, settings: Settings) -> float:
-    """The evidence of who has such a share of a campaign's, where the flag is at ``height``.
+def evidence(share: float, height: float, settings: Settings, lift: float = 0.0) -> float:
+    """The evidence of who has such a share of a campaign's, where the flag is at ``height``, of which ``lift`` is what analysts taught.
 
     Who is below stays below even odds as well: while a stream is young its flag is high out of caution, and that speaks against nobody.
+    What lifts everybody lifts these too, or single accounts would come before all groups as soon as somebody has ruled.
     """
-    return height + settings.group_over + share if share >= 0.0 else min(height, 0.0) - settings.group_apart + share
+    return height + settings.group_over + share if share >= 0.0 else min(height, lift) - settings.group_apart + share
 
 
 def worth_telling(one: Campaign, settings: Settings) -> bool:

@@ -45,6 +45,7 @@ class _Stored(msgspec.Struct):
     queue: list[Card]
     watched: list[Campaign] = []  # what was stored before has none
     next_watched: int = 1
+    lift: float = 0.0
 
 
 def pack_context(engine: Engine) -> bytes:
@@ -70,6 +71,7 @@ def pack_context(engine: Engine) -> bytes:
             context.queue,
             context.watched,
             context.next_watched,
+            context.lift,
         )
     )
 
@@ -98,7 +100,7 @@ def unpack_context(value: bytes, settings: Settings) -> Context:
         stored.closed, stored.epoch, stored.height, Population(counts), stored.campaigns, stored.next_campaign,
         stored.history, stored.drifting, stored.begun, stored.models,
         stored.released, stored.taught, stored.lesson, stored.queue,
-        stored.watched, stored.next_watched,
+        stored.watched, stored.next_watched, stored.lift,
     )  # fmt: skip
 
 

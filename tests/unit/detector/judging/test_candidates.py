@@ -30,20 +30,27 @@ OWNED = replace(DEFAULT, crowd_apart=0.0, crowd_words=1.0)  # as if crowds were 
 
 
 def candidates(
-    requests: list[Request], middle: float, flagged: int = 0, own: float = -2.0, ruled: int = 0, settings: Settings = DEFAULT
+    requests: list[Request],
+    middle: float,
+    flagged: int = 0,
+    own: float = -2.0,
+    ruled: int = 0,
+    settings: Settings = DEFAULT,
+    lift: float = 0.0,
 ) -> Candidates:
     """A group of all accounts and one of the first half of them, at a height that ``middle`` moves.
 
-    So many are flagged, and of so many an analyst has said that they harvest.
+    So many are flagged, and of so many an analyst has said that they harvest. What was taught has lifted the flag by ``lift``.
     """
     seen = view(requests)
     names, records = [f"a{number:03d}" for number in range(len(seen))], np.zeros(len(seen), RECORD)
     records["shipped"][: len(seen) - flagged] = NOTHING
-    records["shipped"][len(seen) - flagged :] = 100.0
+    records["shipped"][len(seen) - flagged :] = settings.flag_odds + 1.0
     shipped = prior.load().groups
     assert shipped is not None
     moved = GroupPrior(shipped.weights, 0.0, middle, 0.0)
     engine, evidence = Engine(prior.load(), settings), np.full(len(seen), own)
+    engine.context.lift, engine.context.height = lift, engine.context.height + lift
     words = {name: Ruling(name, name, True, "someone") for name in names[len(seen) - ruled :]}
     engine.scorer.obey(Word(words))
     customers = Customers.among(seen)
@@ -105,13 +112,23 @@ def test_a_crowd_around_the_flagged_is_still_a_crowd() -> None:
     assert found.above - stands(strangers(), 1000.0) == pytest.approx([DEFAULT.group_growth] * 2), "what is far below is as any group"
 
 
-def of_one_customer(requests: list[Request], over: float) -> Candidates:
+@pytest.mark.parametrize("flagged", [0, SIZE // 2])
+def test_groups_are_held_against_the_flag_of_the_prior_that_judges_them(flagged: int) -> None:
+    """What rulings teach lifts the flag, and not what the prior says of accounts: a group would lose what the flagged in it add."""
+    plain, taught = (candidates(owned(), 1000.0, flagged, lift=lift).above for lift in (0.0, 3.0))
+    assert (plain == taught).all()
+    firm, lifted = (of_one_customer(divided(), 0.1, lift).above for lift in (0.0, 3.0))
+    assert firm == pytest.approx(lifted)
+
+
+def of_one_customer(requests: list[Request], over: float, lift: float = 0.0) -> Candidates:
     """The accounts of one organisation, which as one account would be so far over the flag."""
     seen, engine, shipped = view(requests), Engine(prior.load()), prior.load().groups
     assert shipped is not None
     customers = Customers(View(merge_runs(seen.state, np.zeros(SIZE, np.int64))), np.zeros(SIZE, np.int64))
     chosen = Named([f"a{number:03d}" for number in range(SIZE)], seen.state, np.zeros(SIZE, RECORD))
     own = np.array([engine.context.height + over])
+    engine.context.lift, engine.context.height = lift, engine.context.height + lift
     return measured(engine, shipped, chosen, customers, own, linking.links(customers.view, customers.sizes), [])
 
 

@@ -16,6 +16,7 @@ from siphonwatch.detector.learning.rulings import Ruling
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.scoring.features import matrix
+from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.stores import snapshot
@@ -81,6 +82,20 @@ def test_one_that_is_taken_back_leaves_no_trace(requests: list[Request]) -> None
     for name in ("own", "shipped", "plain"):  # the strongest so far, which the height is read from
         mine, its = (engine.accounts.known()[1][name] for engine in (taken_back, plain))
         assert np.allclose(mine, its, atol=0.1), name  # each is scored once more as a lesson ends, by the population of that hour
+
+
+def test_where_the_prior_alone_would_have_the_flag_is_known_whatever_is_taught(requests: list[Request]) -> None:
+    few = replace(DEFAULT, tail_accounts=50)  # so that a small log has a tail to read
+    plain = played(requests, [], engine=Engine(prior.load(), few))
+    assert plain.context.lift == 0.0
+    known, at = odds(plain), midday(requests)
+    rulings = [Ruling(name, name, True, at=at) for name in sorted(known, key=lambda name: -known[name])[8:40]]
+    taught = played(requests, rulings, engine=Engine(prior.load(), few))
+    assert taught.context.taught
+    assert taught.context.lift > 0.0
+    assert taught.context.prior_height == pytest.approx(plain.context.prior_height)
+    kept = snapshot.unpack_context(snapshot.pack_context(taught), taught.settings)
+    assert (kept.height, kept.lift) == (taught.context.height, taught.context.lift)
 
 
 def test_the_flag_has_its_height_before_anybody_is_judged_by_what_was_taught(requests: list[Request]) -> None:

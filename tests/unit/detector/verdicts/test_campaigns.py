@@ -132,3 +132,10 @@ def test_who_is_of_a_campaign_comes_before_an_account_just_over_the_flag_and_who
     for height in (-1.5, 0.8):
         assert campaign.evidence(0.0, height, DEFAULT) == pytest.approx(height + DEFAULT.group_over)
         assert campaign.evidence(-1e-9, height, DEFAULT) < min(height, 0.0)
+
+
+@pytest.mark.parametrize("share", [1.2, 0.0, -0.1, -1.5])
+@pytest.mark.parametrize("height", [-1.5, 0.8])
+def test_what_was_taught_lifts_groups_as_it_lifts_everybody(share: float, height: float) -> None:
+    plain, taught = campaign.evidence(share, height, DEFAULT), campaign.evidence(share, height + 2.5, DEFAULT, lift=2.5)
+    assert taught == pytest.approx(plain + 2.5)
