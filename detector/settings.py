@@ -154,6 +154,11 @@ class Settings:
     analyst_errs: Annotated[float, Range(0.001, 0.49)] = 0.1
     """Share of rulings that are taken to be wrong, as analysts err about one in ten: what contradicts strong evidence counts less, and no
     ruling by itself says more than nine to one of the group that its account is in."""
+    words_most: Weight = 2.0
+    """How many rulings on members of a group count at most, as it is asked about until two agree: with all of them, strangers whom a
+    campaign had drawn in stood above every other harvest ..."""
+    words_behind: Odds = 1.0
+    """... and how far a member may be behind the strongest of its group before a word for harvest says less of it."""
     innocents_count: Weight = 20.0
     """What all accounts below the watch level count together as innocents that nobody had to label."""
     innocents_seen: Count = 4000

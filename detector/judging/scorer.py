@@ -98,7 +98,7 @@ class Scorer:
             watched = [(0, one) for one in self.context.watched]
             told = [(one.number, one) for one in self.context.campaigns]  # last, as they count before what is watched
             self._shares = {
-                name: (number, campaigns.worded(share, said, self.settings))
+                name: (number, campaigns.worded(share, one.strength, said, self.settings))
                 for number, one in [*watched, *told]
                 for said in [self.said(one)]
                 for name, share in zip(one.members, one.shares, strict=True)
@@ -115,7 +115,8 @@ class Scorer:
             return Words()
         found = {ruling.id: ruling for ruling in (self.word.ruled.get(name) for name in members) if ruling is not None}
         errs = self.settings.analyst_errs
-        said = words.together([words.telling(bool(found[each].harvest), self._chance(found[each]), errs) for each in sorted(found)])
+        tellings = [words.telling(bool(found[each].harvest), self._chance(found[each]), errs) for each in sorted(found)]
+        said = words.together(tellings, self.settings.words_most * words.telling(True, 0.0, errs))
         return said.of_crowd(len(members), self.settings) if crowd else said
 
     def _chance(self, ruling: Ruling) -> float:
@@ -128,7 +129,8 @@ class Scorer:
         """(N,) what accounts have of their groups' evidence now; ``NOTHING`` without one."""
         members, context = self.members, self.context
         found = [
-            campaigns.evidence(members[name][1], context.height, self.settings, context.lift) if name in members else NOTHING for name in names
+            campaigns.evidence(members[name][1], context.height, self.settings, context.lift) if name in members else NOTHING
+            for name in names
         ]
         return np.array(found, dtype=np.float64)
 

@@ -36,6 +36,13 @@ class Words:
         )
         return Words(said, borne_out, self.net, Crowd.of(settings))
 
+    def of_member(self, behind: float) -> Words:
+        """What they say of a member that is so far behind the others of its group, in log-odds."""
+        if self.all <= 0.0:
+            return self
+        said, borne_out = (round(max(each - behind, 0.0), 6) for each in (self.all, self.borne_out))
+        return Words(said, borne_out, self.net, self.crowd)
+
     def raised(self, strength: float) -> float:
         """What a group of so much over its height has with these words."""
         if self.crowd is not None and self.all > 0.0:
@@ -59,11 +66,16 @@ def telling(harvest: bool, chance: float, errs: float) -> float:
     return log(errs / (1.0 - errs - (1.0 - 2.0 * errs) * chance))
 
 
-def together(tellings: Sequence[float]) -> Words:
-    """The words of several rulings, each :func:`telling` so much."""
+def together(tellings: Sequence[float], most: float) -> Words:
+    """The words of several rulings, each :func:`telling` so much, and for harvest no more than ``most``.
+
+    Rulings on one group are not so many witnesses: what the first says of the others, the tenth says again. Those for benign add up, as
+    whatever stands over its height can be cleared.
+    """
     if not tellings:
         return Words()
     total = sum(tellings)
     rest = total - (max(tellings) if total > 0.0 else min(tellings))
     net = sum(1 if each > 0.0 else -1 for each in tellings)
-    return Words(round(total, 6), round(rest, 6) if rest * total > 0.0 else 0.0, net)
+    said, borne_out = (round(min(each, most), 6) for each in (total, rest if rest * total > 0.0 else 0.0))
+    return Words(said, borne_out, net)

@@ -102,11 +102,16 @@ def lent(strength: float, settings: Settings) -> float:
     return strength if strength >= 0.0 else settings.group_under * strength
 
 
-def worded(share: float, said: Words, settings: Settings) -> float:
-    """The ``share`` of a member with what rulings on members have ``said`` of its group."""
+def worded(share: float, strength: float, said: Words, settings: Settings) -> float:
+    """The ``share`` of a member of a group of that ``strength`` with what rulings on members have ``said`` of the group.
+
+    What makes it doubtful whether an account is of the group at all, it loses of a word for harvest as well: that its others harvest says
+    less of it.
+    """
     if not said.net and not said.all:
         return share
-    return round(lent(said.raised(share if share >= 0.0 else share / settings.group_under), settings), 6)
+    own = share if share >= 0.0 else share / settings.group_under
+    return round(lent(said.of_member(max(strength - own - settings.words_behind, 0.0)).raised(own), settings), 6)
 
 
 def evidence(share: float, height: float, settings: Settings, lift: float = 0.0) -> float:

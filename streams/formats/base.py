@@ -93,7 +93,9 @@ class Decoded:
 
     def refuse_ahead(self, logged: Sequence[int], ahead_ms: int) -> None:
         """Refuse requests that stand more than ``ahead_ms`` after the time (ms, of each record) at which the log itself took them."""
-        late = [at for at, (time, position) in enumerate(zip(self.times, self.positions, strict=True)) if time > logged[position] + ahead_ms]
+        late = [
+            at for at, (time, position) in enumerate(zip(self.times, self.positions, strict=True)) if time > logged[position] + ahead_ms
+        ]
         detail = "its time is later than when Kafka took the record: mend the clock or the time zone of what writes the log"
         self.refuse(dict.fromkeys(late, ("clock_strayed", detail)))
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from siphonwatch.detector.learning.words import SHORT, Words, telling, together
+from siphonwatch.detector.learning import words
+from siphonwatch.detector.learning.words import SHORT, Words, telling
 from siphonwatch.detector.scoring.crowd import Crowd
 from siphonwatch.detector.settings import DEFAULT
 
 ERRS = DEFAULT.analyst_errs
 RULINGS = st.builds(telling, st.booleans(), st.floats(0.0, 1.0), st.just(ERRS))
 STRENGTH = st.floats(-DEFAULT.group_reach, 12.0)
+MOST = DEFAULT.words_most * telling(True, 0.0, ERRS)
+
+
+def together(tellings: Sequence[float]) -> Words:
+    return words.together(tellings, MOST)
 
 
 @given(STRENGTH, RULINGS)
@@ -50,6 +57,22 @@ def test_what_a_members_own_evidence_explains_says_little_of_its_group(harvest: 
         assert 0.0 < likely < 0.2 < 1.5 < unlikely <= nine
     else:
         assert -nine <= unlikely < likely < 0.0
+
+
+def test_many_words_for_harvest_say_no_more_than_some_and_those_for_benign_add_up() -> None:
+    harvest, benign = telling(True, 0.01, ERRS), telling(False, 0.01, ERRS)
+    few, many = together([harvest] * 2), together([harvest] * 40)
+    assert few.all < many.all == many.borne_out == pytest.approx(MOST, abs=1e-6)
+    assert together([benign] * 3).all == pytest.approx(3 * benign), "whatever stands over its height can be cleared"
+
+
+def test_who_is_far_behind_its_group_is_not_carried_along_by_what_is_said_of_the_others() -> None:
+    said = together([telling(True, 0.01, ERRS)] * 3)
+    assert said.of_member(0.0) == said
+    assert said.of_member(1.0).all == pytest.approx(said.all - 1.0)
+    assert (said.of_member(9.0).all, said.of_member(9.0).borne_out) == (0.0, 0.0), "and never against it"
+    benign = together([telling(False, 0.01, ERRS)] * 3)
+    assert benign.of_member(9.0) == benign
 
 
 def test_of_a_crowd_one_that_harvests_says_less_of_the_others_the_larger_it_is() -> None:

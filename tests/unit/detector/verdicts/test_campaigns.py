@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from siphonwatch.detector.judging.engine import Engine
+from siphonwatch.detector.learning.words import Words, telling, together
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request, epoch_ms
 from siphonwatch.detector.settings import DEFAULT
@@ -139,3 +140,12 @@ def test_who_is_of_a_campaign_comes_before_an_account_just_over_the_flag_and_who
 def test_what_was_taught_lifts_groups_as_it_lifts_everybody(share: float, height: float) -> None:
     plain, taught = campaign.evidence(share, height, DEFAULT), campaign.evidence(share, height + 2.5, DEFAULT, lift=2.5)
     assert taught == pytest.approx(plain + 2.5)
+
+
+def test_a_word_for_harvest_speaks_for_a_member_as_far_as_it_is_of_the_group() -> None:
+    said = together([telling(True, 0.01, DEFAULT.analyst_errs)] * 2, 99.0)
+    strength = 5.0
+    least = strength - DEFAULT.words_behind
+    for share, more in ((strength, said.all), (least, said.all), (least - 1.5, said.all - 1.5), (least - said.all - 0.1, 0.0)):
+        assert campaign.worded(share, strength, said, DEFAULT) == pytest.approx(share + more, abs=1e-5)
+    assert campaign.worded(0.3, strength, Words(), DEFAULT) == 0.3
