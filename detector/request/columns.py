@@ -209,7 +209,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     temperature = np.array(asked["temperature"], dtype=np.float64)  # None becomes NaN
     logprobs = _true(asked["logprobs"]) | _true(asked["top_logprobs"])
     seeded = np.fromiter(map(is_not, asked["seed"], repeat(None)), dtype=bool, count=len(requests))
-    forced, tools = _given(asked["response_format"]), _given(asked["tools"])
+    forced, tools = _given(asked["response_format"]), _given(asked["tools"]) | _given(asked["functions"])
     address, block = _hash_addresses(of["source_ip"], key)
     return RequestBatch(
         accounts=accounts,
@@ -252,7 +252,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         text=fingerprint(
             [each.question for each in said],
             [each.beside for each in said],
-            along(said, asked["tools"], asked["response_format"]),
+            along(said, asked["tools"], asked["response_format"], asked["functions"]),
             [each.before for each in said],
             [each.answers for each in said],
         ),

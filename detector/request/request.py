@@ -27,6 +27,7 @@ class Message(msgspec.Struct, gc=False):
     role: str
     content: str | list[Part] | None = None
     tool_calls: msgspec.Raw = ABSENT
+    function_call: msgspec.Raw = ABSENT  # as one was called before there were tools
 
 
 class Parameters(msgspec.Struct, gc=False):
@@ -43,6 +44,7 @@ class Parameters(msgspec.Struct, gc=False):
     seed: int | None = None
     response_format: msgspec.Raw = ABSENT
     tools: msgspec.Raw = ABSENT
+    functions: msgspec.Raw = ABSENT  # what tools were called before
     stream: bool | None = None
 
 

@@ -18,15 +18,8 @@ DEEPEST = 8  # values within values of what a picture, sound or file is describe
 _FORM = frozenset({"type", "detail", "format", "mimetype", "mime_type", "media_type", "mediatype", "filename"})
 
 
-class _Function(msgspec.Struct, frozen=True):
-    arguments: str = ""
-
-
-class _Call(msgspec.Struct):
-    function: _Function = _Function()
-
-
-_calls = msgspec.json.Decoder(list[_Call])
+_ARGUMENTS = ("arguments", "input", "args", "parameters")  # what is given to a tool that is called ...
+_TOOL = ("function", "custom")  # ... under what names the tool stands in the call
 _any = msgspec.json.Decoder()
 
 
@@ -62,8 +55,8 @@ def turns(request: Request) -> Turns:
     for place, message in enumerate(messages):
         role, content = message.role, message.content
         text = content if isinstance(content, str) else _content(content)
-        if message.tool_calls is not ABSENT:
-            now += _called(message.tool_calls)
+        if message.tool_calls is not ABSENT or message.function_call is not ABSENT:
+            now += [*_called(message.tool_calls), *_called(message.function_call)]
         if role == "user":
             if found.question:
                 (before if answered else now).append(found.question)
@@ -113,6 +106,8 @@ def stands_for(value: Any, depth: int = DEEPEST) -> str:
     if isinstance(value, dict) and depth:
         parts = (stands_for(each, depth - 1) for name, each in value.items() if f"{name}".lower() not in _FORM)
         return "\n".join(text for text in parts if text)
+    if isinstance(value, list) and depth:
+        return "\n".join(text for each in value if (text := stands_for(each, depth - 1)))
     return ""
 
 
@@ -121,23 +116,30 @@ def _content(content: str | list[Part] | None) -> str:
         return content
     if content is None:
         return ""
-    return "\n".join([text for part in content if (text := part.text or _file(part))])
+    return "\n".join([text for part in content for text in (part.text, _file(part)) if text])
 
 
 def _file(part: Part) -> str:
-    """What stands for a part that is no text; nothing where the log keeps its kind alone."""
+    """What stands for a part that is no text, or that says it is one and is not; nothing where the log keeps its kind alone."""
     held = [each for each in (part.image_url, part.input_audio, part.file) if each is not ABSENT]
-    return "\n".join(stands_for(_read(_any, each)) for each in held)
+    return "\n".join(stands_for(_read(each)) for each in held) if held else ""
 
 
 def _called(raw: msgspec.Raw) -> list[str]:
-    """The arguments of the tools that a turn calls; none where they are not written as OpenAI's chat API has them."""
-    return [call.function.arguments for call in _read(_calls, raw) or () if call.function.arguments not in ("", "{}")]
+    """What is given to the tools that a turn calls, as text or as an object."""
+    calls = _read(raw) if raw is not ABSENT else None
+    found = []
+    for call in calls if isinstance(calls, list) else [calls]:
+        if isinstance(call, dict):
+            for held in (call, *(call.get(name) for name in _TOOL)):
+                found += [held[name] for name in _ARGUMENTS if held.get(name)] if isinstance(held, dict) else []
+    texts = [each if isinstance(each, str) else msgspec.json.encode(each).decode() for each in found]
+    return [text for text in texts if text != "{}"]
 
 
-def _read(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw) -> Any:
-    """What a client wrote into a raw field, which nobody has looked at yet; ``None`` where it is not what is looked for."""
+def _read(raw: msgspec.Raw) -> Any:
+    """What a client wrote into a raw field, which nobody has looked at yet; ``None`` where it is no JSON."""
     try:
-        return decoder.decode(bytes(raw).decode("utf-8", "replace"))
+        return _any.decode(bytes(raw).decode("utf-8", "replace"))
     except (msgspec.MsgspecError, RecursionError):
         return None

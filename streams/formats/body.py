@@ -76,7 +76,6 @@ class Body(Parameters):
     max_tokens_to_sample: int | None = None
     max_gen_len: int | None = None
     tool_config: msgspec.Raw = msgspec.field(default=ABSENT, name="toolConfig")
-    functions: msgspec.Raw = ABSENT
     samples_cohere: int | None = msgspec.field(default=None, name="num_generations")
     inference: Limits | None = msgspec.field(default=None, name="inferenceConfig")
     generation: Limits | None = msgspec.field(default=None, name="generationConfig")
@@ -101,14 +100,11 @@ class Body(Parameters):
         made.n = next((each for each in (made.n, self.samples_cohere, held.n, held.n_gemini) if each is not None), None)
         made.seed = made.seed if made.seed is not None else held.seed
         made.logprobs = made.logprobs if made.logprobs is not None else held.logprobs if held.logprobs is not None else held.logprobs_gemini
-        if not bytes(made.response_format):
-            if isinstance(self.text, dict) and self.text.get("format"):
-                made.response_format = msgspec.Raw(msgspec.json.encode(self.text["format"]))
-            else:
-                plain = msgspec.Raw(b'"json"') if held.mime and "json" in held.mime else ABSENT
-                made.response_format = next((each for each in (held.schema, held.json_schema) if bytes(each)), plain)
-        if not bytes(made.tools):
-            made.tools = self.tool_config if bytes(self.tool_config) else self.functions
+        formed = self.text.get("format") if isinstance(self.text, dict) else None
+        of_text = msgspec.Raw(msgspec.json.encode(formed)) if formed else ABSENT
+        plain = msgspec.Raw(b'"json"') if held.mime and "json" in held.mime else ABSENT
+        made.response_format = _all(made.response_format, of_text, held.schema, held.json_schema) or plain
+        made.tools = _all(made.tools, self.tool_config)
         return made
 
     def turns(self, reading: Reading) -> list[Message] | None:
@@ -116,25 +112,33 @@ class Body(Parameters):
         found = []
         for given in (self.system, self.instructions, self.system_gemini, self.system_gemini_python, self.preamble):
             found += _system(given, reading)
-        asked = self._asked
-        if asked in (None, "", [], {}):
-            return None
-        turns = turns_of(asked, reading)
+        *beside, usual = self._asked() or [[]]
+        unnoted = Reading(reading.format)  # what is odd beside what is read is no loss
+        turns = [*(turn for given in beside for turn in turns_of(given, unnoted)), *turns_of(usual, reading)]
         return [*found, *turns] or None if turns else None
 
-    @property
-    def _asked(self) -> Any:
-        for given in (self.messages, self.input, self.contents):
-            if given not in (None, "", [], {}):
-                return given
-        if self.message not in (None, ""):
-            return [*(self.history if isinstance(self.history, list) else []), {"role": "user", "content": self.message}]
-        if isinstance(self.text, str | list) and self.text:
-            return self.text
-        if isinstance(self.instances, list) and self.instances and isinstance(self.instances[0], dict):
-            first = self.instances[0]
-            return first.get("messages") or first.get("prompt") or first.get("content")
-        return next((each for each in (self.prompt, self.titan, self.inputs) if each not in (None, "")), None)
+    def _asked(self) -> list[Any]:
+        """All that is asked, under whatever names, the usual ones last: which of them the provider reads is not ours to guess.
+
+        A decoy beside the question is the client's to add.
+        """
+        talk = list(self.history) if isinstance(self.history, list) else []
+        talk += [{"role": "user", "content": self.message}] if self.message else []
+        named = [self.inputs, self.titan, self.prompt]
+        for instance in self.instances if isinstance(self.instances, list) else []:
+            named += [instance.get(name) for name in ("content", "prompt", "messages")] if isinstance(instance, dict) else [instance]
+        named += [self.text if isinstance(self.text, str | list) else None, talk, self.contents, self.input, self.messages]
+        found: list[Any] = []
+        for given in named:
+            if given not in (None, "", [], {}) and given not in found:
+                found.append(given)
+        return found
+
+
+def _all(*given: msgspec.Raw) -> msgspec.Raw:
+    """Raw values as one: a list where there are several."""
+    held = [bytes(each) for each in given if bytes(each) not in (b"", b"null")]
+    return ABSENT if not held else msgspec.Raw(held[0] if len(held) == 1 else b"[%b]" % b",".join(held))
 
 
 _NO_LIMITS = Limits()

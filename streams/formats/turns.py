@@ -81,10 +81,7 @@ def _turn(item: Any) -> Iterator[Message]:
         return
     kind = str(item.get("type") or "").lower()
     role = _role(item, kind)
-    content = next(
-        (item[name] for name in ("content", "parts", "contents", "text", "message", "output", "summary") if item.get(name) is not None),
-        None,
-    )
+    content = _said(item)
     if isinstance(content, dict) and "content" in content and "role" in content:  # a turn within a wrapper
         yield from _turn(content)
         return
@@ -105,6 +102,20 @@ def _turn(item: Any) -> Iterator[Message]:
             return
     if parts or not content:
         yield Message(role, parts, _calls(item))
+
+
+SAID = ("content", "parts", "contents", "text", "message", "output", "summary")
+
+
+def _said(item: dict[str, Any]) -> Any:
+    """What a turn says, under whatever names: all of it where there are several, as one of them may be a decoy."""
+    found: list[Any] = []
+    for name in SAID:
+        if item.get(name) is not None and item[name] not in found:
+            found.append(item[name])
+    if item.get("images"):  # as Ollama has them beside the text
+        found.append({"type": "image", "image": item["images"]})
+    return found if len(found) > 1 else found[0] if found else None
 
 
 def _calls(item: dict[str, Any]) -> msgspec.Raw:
@@ -157,32 +168,29 @@ def parts_of(content: Any, depth: int = 0) -> Iterator[Part]:
         held = result if result is not None else {key: value for key, value in content.items() if key != "type"}
         yield Part("tool_result", text_of(held))
         return
-    text = next(
-        (
-            content[name]
-            for name in ("text", "content", "input_text", "thinking", "transcript", "refusal", "value")
-            if content.get(name) is not None
-        ),
-        None,
-    )
-    if isinstance(text, str):
-        yield Part(kind or "text", clean(text))
-    elif text is not None:
-        found = list(parts_of(text, depth + 1))
-        yield from [Part(kind, part.text) if kind and part.type == "text" else part for part in found]
-    else:
-        name = next((name for name in ENCLOSURES if name in content), None)
-        yield Part(kind or ENCLOSURES.get(name or "", "other"), _enclosed(content, name))
+    texts = [content[name] for name in TEXTS if content.get(name) is not None]
+    for text in texts:
+        if isinstance(text, str):
+            yield Part(kind or "text", clean(text))
+        else:
+            found = list(parts_of(text, depth + 1))
+            yield from [Part(kind, part.text) if kind and part.type == "text" else part for part in found]
+    enclosed = [name for name in ENCLOSURES if name in content]
+    if not texts:
+        yield Part(kind or ENCLOSURES.get(enclosed[0] if enclosed else "", "other"), _enclosed(content, enclosed))
+    elif held := _enclosed(content, enclosed):  # a part that says one thing and encloses another
+        yield Part(ENCLOSURES.get(enclosed[0] if enclosed else "", "other"), held)
 
 
-def _enclosed(content: dict[str, Any], name: str | None) -> str | None:
-    """What a part without text holds: a tool's input, or what stands for a picture, sound or file."""
-    asked = next((content[each] for each in INPUTS if content.get(each)), None)
-    if asked is None and name is not None and isinstance(content[name], dict):
-        asked = next((content[name][each] for each in INPUTS if content[name].get(each)), None)
-    if asked is not None:
-        return text_of(asked)
-    return stands_for(content[name]) or None if name is not None else None
+TEXTS = ("text", "content", "input_text", "thinking", "transcript", "refusal", "value")
+
+
+def _enclosed(content: dict[str, Any], names: list[str]) -> str | None:
+    """What a part holds beside text: a tool's input, and what stands for a picture, sound or file."""
+    calls = [content, *(content[name] for name in names if isinstance(content[name], dict))]
+    asked = [text_of(call[each]) for call in calls for each in INPUTS if call.get(each)]
+    shown = [stands_for(content[name]) for name in names if content[name] not in calls or not content[name].keys() & set(INPUTS)]
+    return "\n".join(text for text in (*asked, *shown) if text) or None
 
 
 def text_of(value: Any, depth: int = 0) -> str | None:

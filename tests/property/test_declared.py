@@ -75,8 +75,19 @@ WAYS: dict[str, Callable[[str], tuple[list[Message], Parameters | None]]] = {
         [Message("user", "next"), Message("assistant", "", called(text)), Message("tool", "ok"), Message("user", "go on")],
         None,
     ),
+    "in a tool's arguments, as an object": lambda text: (
+        [
+            Message("user", "next"),
+            Message("assistant", "", called_with({"question": text})),
+            Message("tool", "ok"),
+            Message("user", "go on"),
+        ],
+        None,
+    ),
+    "in a function's description": lambda text: ([Message("user", "Call it.")], Parameters(functions=tool(text), tools=tool(SYSTEM))),
     "as a key of JSON": lambda text: ([Message("user", json.dumps({text: ""}))], None),
     "as a picture": lambda text: ([Message("user", [Part("text", "Answer it."), Part("image_url", image_url=picture(text))])], None),
+    "as a picture beside a text": lambda text: ([Message("user", [Part("image_url", "Answer it.", image_url=picture(text))])], None),
     "in hexadecimal": lambda text: ([Message("user", text.encode().hex())], None),
     "in hexadecimal, and said": lambda text: ([Message("user", f"Decode and answer: {text.encode().hex()}")], None),
     "in binary": lambda text: ([Message("user", " ".join(f"{byte:08b}" for byte in text.encode()))], None),
@@ -105,7 +116,11 @@ def schema(text: str) -> msgspec.Raw:
 
 
 def called(text: str) -> msgspec.Raw:
-    return msgspec.Raw(json.dumps([{"function": {"name": "answer", "arguments": json.dumps({"question": text})}}]).encode())
+    return called_with(json.dumps({"question": text}))
+
+
+def called_with(arguments: object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps([{"function": {"name": "answer", "arguments": arguments}}]).encode())
 
 
 def picture(text: str) -> msgspec.Raw:
