@@ -22,6 +22,9 @@ Array = npt.NDArray[Any]
 
 BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
 SILENT = 2.0  # new shingles a request, four new words: who says less says nothing itself
+ITEM = 4.0  # new shingles that a prompt of its own brings at least: what nine of ten innocents and all but some harvests bring
+APART = 0.8, 0.9  # share of the requests that are prompts of their own, from which on an account is taken to have something new to ask each time
+PROMPTS_TOLD = 2500.0  # distinct prompts that the map tells of for sure
 
 
 class View:
@@ -157,16 +160,35 @@ class View:
         return ANSWERS_SAMPLED * self._distinct(self._only_answers)
 
     @cached_property
+    def _apart(self) -> Array:
+        """How surely no prompt of an account comes twice, in [0, 1]."""
+        share = self.prompts / np.clip(self.count("answered"), 1.0, PROMPTS_TOLD)
+        low, high = APART
+        result: Array = np.clip((share - low) / (high - low), 0.0, 1.0)
+        return result
+
+    @cached_property
+    def _unseen(self) -> Array:
+        """(N,) new shingles that an account must have asked with beyond those that are seen.
+
+        Who never sends a prompt twice asks for something new each time. Where next to nothing new is seen, it is asked for by number, from a
+        list that is sent again and again, or it stands in the midst of a long text, where nobody looks.
+        """
+        _, own = self._own
+        return np.maximum(ITEM * self._apart * self.prompts - own, 0.0)
+
+    @cached_property
     def new_shingles(self) -> Array:
         """Distinct shingles that one request alone held, estimated; those of answers where the account says nothing itself."""
-        result: Array = np.where(self._silent, self._answers, self._own[1])
+        result: Array = np.where(self._silent, np.maximum(self._answers, self._unseen), self._own[1] + self._unseen)
         return result
 
     @cached_property
     def once(self) -> Array:
         """Share of the distinct shingles, boilerplate apart, that one request alone held, in [0, 1]; half where there are none."""
         answered = self._only_answers.sum(axis=1)
-        share, _ = self._own
+        share, own = self._own
+        share = np.maximum(share, self._unseen / np.maximum(own + self._unseen, 1.0))
         return np.where(self._silent, np.maximum((answered + 1.0) / (answered + 2.0), share), share)
 
     @cached_property
