@@ -22,8 +22,8 @@ Array = npt.NDArray[Any]
 
 BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
 SILENT = 2.0  # new shingles a request, four new words: who says less says nothing itself
-ITEM = 4.0  # new shingles that a prompt of its own brings at least: what nine of ten innocents and all but some harvests bring
-APART = 0.8, 0.9  # share of the requests that are prompts of their own, from which on an account is taken to have something new to ask each time
+ITEM = 4.0  # new shingles that a prompt of its own brings at least: nine of ten innocents bring more; with 8 some of them stood too high
+APART = 0.8, 0.9  # share of the requests that are prompts of their own, from which on each is taken to ask for something new
 PROMPTS_TOLD = 2500.0  # distinct prompts that the map tells of for sure
 
 
@@ -171,8 +171,8 @@ class View:
     def _unseen(self) -> Array:
         """(N,) new shingles that an account must have asked with beyond those that are seen.
 
-        Who never sends a prompt twice asks for something new each time. Where next to nothing new is seen, it is asked for by number, from a
-        list that is sent again and again, or it stands in the midst of a long text, where nobody looks.
+        Who never sends a prompt twice asks for something new each time. Where next to nothing new is seen, it is asked for by its number
+        in a list that is sent again and again, or it stands in the midst of a long text, where nobody looks.
         """
         _, own = self._own
         return np.maximum(ITEM * self._apart * self.prompts - own, 0.0)

@@ -21,6 +21,7 @@ from tests.property.strategies import columns, request
 
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
+BOUND_OF_LISTS = 2.5  # ... and when it stands in lists, of which next to nothing is seen
 MODEL = Model(prior.load())
 
 
@@ -140,3 +141,20 @@ def test_another_way_to_put_a_question_does_not_lower_the_odds_by_more_than_the_
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=messages, parameters=parameters))
     assert odds(otherwise) >= odds(plain) - (BOUND_OF_ANSWERS if way == "as an answer" else BOUND)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(60, 200), st.integers(10, 60), st.booleans(), st.integers(0, 10**6))
+def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, listed: int, apart: bool, salt: int) -> None:
+    """A list that is sent again is cheap, as it is cached; and of a long one hardly anything is looked at."""
+    texts = [" ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14)) for at in range(count)]
+    plain, otherwise = [], []
+    for at, text in enumerate(texts):
+        first = at - at % listed
+        tasks = "\n".join(f"{number}. {each}" for number, each in enumerate(texts[first : first + listed], 1))
+        asked = f"Do task {at - first + 1}."
+        messages = [Message("system", tasks), Message("user", asked)] if apart else [Message("user", f"{tasks}\n{asked}")]
+        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
+        plain.append(made)
+        otherwise.append(msgspec.structs.replace(made, messages=messages))
+    assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS

@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -98,6 +98,30 @@ class _AtOnce:
         return {"messages": [*_of_system(before), _user(text)], "prompt": None, "usage": _billed(request, tokens_in, tokens_out)}
 
 
+class _ByNumber:
+    """Questions asked by their number in a list of those to come, which stands before each of them and is cached."""
+
+    def __init__(self, questions: int) -> None:
+        self.questions = questions
+        self.asked: dict[str, list[str]] = defaultdict(list)
+        self.sent: Counter[str] = Counter()
+
+    def look(self, requests: Sequence[Request]) -> None:
+        """Learn what will be asked."""
+        for request in requests:
+            self.asked[request.account_id].append(_split(request)[1])
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        place = self.sent[request.account_id]
+        self.sent[request.account_id] += 1
+        number = place % self.questions
+        listed = self.asked[request.account_id][place - number : place - number + self.questions]
+        text = "Here is a numbered list of tasks.\n" + "\n".join(f"{at}. {each}" for at, each in enumerate(listed, 1))
+        more = len(text) // 4
+        used = msgspec.structs.replace(_billed(request, more, 0), cached_tokens=more)
+        return {"messages": [Message("system", text), _user(f"Do task {number + 1}.")], "prompt": None, "usage": used}
+
+
 def _billed(request: Request, tokens_in: int, tokens_out: int) -> Usage:
     used = request.usage or Usage()
     return Usage((used.prompt_tokens or 0) + tokens_in, (used.completion_tokens or 0) + tokens_out)
@@ -184,6 +208,7 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "own turns before, four": (_Conversation(4, sliding=True),),
     "conversations of six": (_Conversation(5, sliding=False),),
     "five questions at once": (_AtOnce(5),),
+    "by number from a list": (_ByNumber(50),),
     "JSON": (_wrapped(lambda question: json.dumps({"task": "answer", "input": question})),),
     "sampling at random": (_sampling,),
     "system prompt at random": (
@@ -200,7 +225,8 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
         _messages(lambda before, question, rng: [*before, _user(f"{question} {_SMALL[rng.randrange(6)]} {_AGENTS[rng.randrange(40)]}")]),
     ),
 }
-NOT_FREE = ("own turns before, four", "conversations of six", "five questions at once")  # tokens of input, or the worth of the answers
+# Which cost tokens of input, or the worth of the answers.
+NOT_FREE = ("own turns before, four", "conversations of six", "five questions at once", "by number from a list")
 _PAIRS = (
     ("own turns before, four", "user agents mixed", "sampling at random"),
     ("constant text around", "end users Zipf"),
@@ -216,6 +242,9 @@ DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUI
 def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: Sequence[Disguise]) -> list[Request]:
     """``requests`` with every harvester's changed by each of ``steps`` in turn."""
     rng, worn, made = random.Random(7), copy.deepcopy(steps), []  # some remember what was sent
+    for step in worn:
+        if isinstance(step, _ByNumber):
+            step.look([request for request in requests if labels[request.account_id].label == "harvest"])
     for request in requests:
         if labels[request.account_id].label == "harvest":
             changed = _changed(request, worn, rng)
