@@ -189,7 +189,8 @@ class View:
         answered = self._only_answers.sum(axis=1)
         share, own = self._own
         share = np.maximum(share, self._unseen / np.maximum(own + self._unseen, 1.0))
-        return np.where(self._silent, np.maximum((answered + 1.0) / (answered + 2.0), share), share)
+        result: Array = np.where(self._silent, np.maximum((answered + 1.0) / (answered + 2.0), share), share)
+        return result
 
     @cached_property
     def novelty(self) -> Array:
