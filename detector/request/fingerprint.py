@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request import codes, cues
-from siphonwatch.detector.request.plain import all_plain, plain
+from siphonwatch.detector.request.plain import all_plain, kept
 from siphonwatch.detector.sketch.registers import bottom_marked
 
 Array = npt.NDArray[Any]
@@ -130,9 +130,9 @@ def _in_pieces(starts: Array, ends: Array) -> tuple[Array, Array]:
     return cut, np.where(np.repeat(pieces, pieces) - 1 == place, np.repeat(ends, pieces), cut + PIECE)
 
 
-def _read(texts: Sequence[str]) -> tuple[Array, Array, Array]:
-    """:func:`_words` of texts as they are meant: those whose words are like none are opened."""
-    said = all_plain(texts)
+def _read(texts: Sequence[str]) -> tuple[Array, Array, Array, list[int]]:
+    """:func:`_words` of texts as they are meant: those whose words are like none are opened. And what stands for all of the long ones."""
+    said, whole = all_plain(texts)
     hashes, lengths, counts = _words(said)
     owner = np.repeat(np.arange(len(texts)), counts)
     mean = np.bincount(owner, lengths, len(texts)) / np.maximum(counts, 1)
@@ -144,8 +144,8 @@ def _read(texts: Sequence[str]) -> tuple[Array, Array, Array]:
         if texts[at].isascii() or mean[at] < WIDE_MEAN:
             meant = codes.opened(texts[at])
             if meant != texts[at]:
-                said[at], changed = plain(meant), True
-    return _words(said) if changed else (hashes, lengths, counts)
+                (said[at], whole[at]), changed = kept(meant), True
+    return (*(_words(said) if changed else (hashes, lengths, counts)), whole)
 
 
 def word_hashes(text: str) -> Array:
@@ -259,6 +259,17 @@ def _wholes(mixed: Array, first: Array, counts: Array) -> Array:
     return np.where(total == 0, total, total | np.uint64(1))
 
 
+def _with_long(wholes: Array, long: list[int]) -> Array:
+    """The same with what stands for all of the long texts, ``TEXTS`` a request, of which the words are but a part."""
+    if not any(long):
+        return wholes
+    held = np.array(long, np.uint64).reshape(-1, TEXTS)
+    for column in held.T:
+        mixed = (wholes ^ column) * _ODD
+        wholes = np.where(column > 0, (mixed ^ (mixed >> np.uint64(29))) | np.uint64(1), wholes)
+    return wholes
+
+
 def _joined(parts: Sequence[Fingerprints]) -> Fingerprints:
     return Fingerprints(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Fingerprints)))
 
@@ -285,7 +296,7 @@ def _fingerprint(texts: Sequence[tuple[str, ...]]) -> Fingerprints:
             none.astype(np.uint64), none, none, np.zeros(0, np.int64), np.zeros((0, DIMENSIONS), np.int8),
             none.astype(np.uint8), np.zeros((0, SHINGLES), np.uint32), np.zeros((0, SHINGLES), np.uint8),
         )  # fmt: skip
-    hashes, lengths, counts = _read(list(chain.from_iterable(texts)))
+    hashes, lengths, counts, long = _read(list(chain.from_iterable(texts)))
     mixed = _mix(hashes)
     last = np.cumsum(counts)
     first = last - counts
@@ -300,7 +311,7 @@ def _fingerprint(texts: Sequence[tuple[str, ...]]) -> Fingerprints:
         np.bitwise_or.at(found, owner[where], families)
     shingles, stood = _shingles(mixed, first, counts)
     return Fingerprints(
-        prompt=_wholes(mixed, first[::TEXTS], words),
+        prompt=_with_long(_wholes(mixed, first[::TEXTS], words), long),
         opening=_scaffold(hashes, first[::TEXTS], kept),
         ending=_scaffold(hashes, last[::TEXTS] - kept, kept),
         words=words,

@@ -2,8 +2,8 @@
 
 Zero-width characters, Unicode forms and case go, JSON and the escapes of HTML, addresses and programs are opened. Spacing and punctuation
 go later, where words are cut (:mod:`siphonwatch.detector.request.fingerprint`); what does not look like words there is tried as a code
-(:mod:`siphonwatch.detector.request.codes`). Long texts are cut to their beginning, middle and end, so that a request costs a bounded
-time; whoever hides between pays for the tokens around.
+(:mod:`siphonwatch.detector.request.codes`). Long texts are cut to their beginning, middle and end, so that a request costs little time.
+What is left out is not read, but it is known whether it is another one: a question in the midst of a long text makes another prompt.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
+from zlib import crc32
 
 import msgspec
 
 HEAD, MIDDLE, TAIL = 320, 128, 256  # characters kept of a long text
 _LONG = HEAD + MIDDLE + TAIL
+_LOWER = bytes(range(256)).lower()
+_BETWEEN = bytes(byte for byte in range(128) if not chr(byte).isalnum())  # what stands between words
 _BEGIN = 24  # characters in which ordinary texts have a space
 _WITHIN = 4096  # characters in which escapes are looked for: several times what is kept
 _ESCAPES_LEAST = 4  # escapes from which a text is taken to be written in them: fewer stand in ordinary ones
@@ -33,28 +36,46 @@ _KEY_LEAST = 24  # characters from which a key of JSON is text, as is one of sev
 
 def plain(text: str) -> str:
     """``text`` opened, cut and folded. Equal for texts that differ in dress alone; idempotent on ordinary text."""
+    return kept(text)[0]
+
+
+def all_plain(texts: Sequence[str]) -> tuple[list[str], list[int]]:
+    """(:func:`plain` of each, what stands for all of those that it cuts, 0 for the others).
+
+    Most are short, ASCII, and begin with a word or two, so that nothing is to be done to them.
+    """
+    known: dict[str, tuple[str, int]] = {}
+    for text in texts:
+        if not text or (_ordinary(text) and not _SIGNS.search(text)):
+            continue
+        if text not in known:
+            known[text] = kept(text)
+    if not known:
+        return list(texts), [0] * len(texts)
+    found = [known.get(text, (text, 0)) for text in texts]
+    return [text for text, _ in found], [whole for _, whole in found]
+
+
+def kept(text: str) -> tuple[str, int]:
+    """(:func:`plain` of ``text``, what stands for all of it where it is cut, 0 where it is not): equal for texts that differ in dress alone."""
     for _ in range(_DEPTH):
         opened = _opened(text)
         if opened == text:
             break
         text = opened
+    whole = 0
     if len(text) > _LONG:
+        whole = crc32(_folded(text).encode("utf-8", "replace").translate(_LOWER, _BETWEEN)) or 1
         middle = (len(text) - MIDDLE) // 2
         text = f"{text[:HEAD]} {text[middle : middle + MIDDLE]} {text[-TAIL:]}"
+    return _folded(text), whole
+
+
+def _folded(text: str) -> str:
     if text.isascii():
         return text  # case goes with the bytes
-    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-
-
-def all_plain(texts: Sequence[str]) -> list[str]:
-    """:func:`plain` of each: most are short, ASCII, and begin with a word or two, so that nothing is to be done to them."""
-    opened: dict[str, str] = {}
-    for text in texts:
-        if not text or (_ordinary(text) and not _SIGNS.search(text)):
-            continue
-        if text not in opened:
-            opened[text] = plain(text)
-    return [opened.get(text, text) for text in texts] if opened else list(texts)
+    text = _INVISIBLE.sub("", text)
+    return (text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)).casefold()
 
 
 def _ordinary(text: str) -> bool:

@@ -21,7 +21,7 @@ from tests.property.strategies import columns, request
 
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
-BOUND_OF_LISTS = 2.5  # ... and when it stands in lists, of which next to nothing is seen
+BOUND_OF_LISTS = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
 MODEL = Model(prior.load())
 
 
@@ -157,4 +157,18 @@ def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, 
         made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=messages))
+    assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(60, 150), st.integers(320, 900), st.integers(1200, 6000), st.integers(0, 10**6))
+def test_a_question_in_the_midst_of_a_long_text_is_a_prompt_of_its_own(count: int, before: int, after: int, salt: int) -> None:
+    """Constant text around it is cheap, as far as it is cached, and of a long text hardly anything is looked at."""
+    plain, otherwise = [], []
+    for at in range(count):
+        text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
+        around = f"{(SYSTEM * 9)[:before]} {text} {(SYSTEM * 40)[:after]}"
+        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
+        plain.append(made)
+        otherwise.append(msgspec.structs.replace(made, messages=[Message("user", around)]))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS

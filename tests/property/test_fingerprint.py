@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request import cues
 from siphonwatch.detector.request.fingerprint import fingerprint
+from siphonwatch.detector.request.plain import kept
 
 texts = st.lists(st.text(max_size=60) | st.sampled_from(["step by step", "(a) b", "a\x00b", "", "漢字 逐步"]), min_size=1, max_size=12)
 
@@ -108,3 +109,19 @@ def test_no_word_of_a_prompt_is_kept() -> None:
     found = fingerprint(["confidential merger of two companies"])
     for name in ("prompt", "opening", "ending", "words", "content", "cues"):
         assert b"merger" not in getattr(found, name).tobytes()
+
+
+LONG = " ".join(f"paragraph {at} of {at * 7}" for at in range(300))
+
+
+@pytest.mark.parametrize("place", [0, 330, 900, 2000, 3000])
+def test_a_question_anywhere_in_a_long_text_makes_another_prompt(place: int) -> None:
+    first, second = (f"{LONG[:place]} {question} {LONG[place:]}" for question in ("why is it dark", "why is it cold"))
+    found = fingerprint([first, second, first])
+    assert found.prompt[0] == found.prompt[2] != found.prompt[1]
+
+
+def test_what_stands_for_all_of_a_long_text_forgets_its_dress() -> None:
+    assert len({kept(dress(LONG))[1] for dress in (str, *(DRESSES[at] for at in (0, 1, 2, 3, 5)))}) == 1
+    assert kept(LONG)[1] != kept(f"{LONG[:2000]}x{LONG[2000:]}")[1]
+    assert kept("short")[1] == 0

@@ -1,8 +1,12 @@
-"""Each hand left out, live and with groups, while every harvester does something that costs nothing."""
+"""Each hand left out, live and with groups, while every harvester does something that costs nothing.
+
+python -m tests.quality.disguised "by number from a list" …     prints the rows of some of them
+"""
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -49,3 +53,19 @@ def main(pool: ProcessPoolExecutor, say: Callable[[str], None] = print) -> None:
             say(line(kind, each))
         worst = f"{_left(found, SINGLE)}; of several at once {_left(found, AT_ONCE)}; of what costs a little {_left(found, NOT_FREE)}"
         say(f"\nOf the recall at 0.1 % the worst leaves {worst}.\n")
+
+
+def some(kinds: Sequence[str], pool: ProcessPoolExecutor) -> None:
+    """Print the rows of the named evasions on each hand."""
+    jobs = [(name, kind) for name in JUDGED.values() for kind in kinds]
+    print(HEADER.format("stream, its hand left out; evasion"))
+    for (name, kind), each in zip(jobs, pool.map(_played, jobs), strict=True):
+        print(line(f"`{name}`, {kind}", each))
+
+
+if __name__ == "__main__":
+    unknown = sorted(set(sys.argv[1:]) - DISGUISES.keys())
+    if unknown or not sys.argv[1:]:
+        sys.exit(f"name some of these evasions: {', '.join(DISGUISES)}")
+    with ProcessPoolExecutor() as made:
+        some(sys.argv[1:], made)
