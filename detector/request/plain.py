@@ -57,7 +57,10 @@ def all_plain(texts: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def kept(text: str) -> tuple[str, int]:
-    """(:func:`plain` of ``text``, what stands for all of it where it is cut, 0 where it is not): equal for texts that differ in dress alone."""
+    """(:func:`plain` of ``text``, what stands for all of it where it is cut, 0 where it is not).
+
+    Both are equal for texts that differ in dress alone, as long as the dress does not move where they are cut.
+    """
     for _ in range(_DEPTH):
         opened = _opened(text)
         if opened == text:
