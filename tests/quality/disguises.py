@@ -209,6 +209,7 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "conversations of six": (_Conversation(5, sliding=False),),
     "five questions at once": (_AtOnce(5),),
     "by number from a list": (_ByNumber(50),),
+    "in the midst of a long text": (_wrapped(lambda question: f"{(_FILLER * 6)[:400]}\n{question[:700]}\n{(_FILLER * 30)[:2600]}"),),
     "JSON": (_wrapped(lambda question: json.dumps({"task": "answer", "input": question})),),
     "sampling at random": (_sampling,),
     "system prompt at random": (
@@ -226,7 +227,9 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     ),
 }
 # Which cost tokens of input, or the worth of the answers.
-NOT_FREE = ("own turns before, four", "conversations of six", "five questions at once", "by number from a list")
+NOT_FREE = (
+    "own turns before, four", "conversations of six", "five questions at once", "by number from a list", "in the midst of a long text",
+)  # fmt: skip
 _PAIRS = (
     ("own turns before, four", "user agents mixed", "sampling at random"),
     ("constant text around", "end users Zipf"),
