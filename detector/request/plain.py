@@ -13,9 +13,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import unquote
-from zlib import crc32
 
 import msgspec
 
@@ -68,7 +68,8 @@ def kept(text: str) -> tuple[str, int]:
         text = opened
     whole = 0
     if len(text) > _LONG:
-        whole = crc32(_folded(text).encode("utf-8", "replace").translate(_LOWER, _BETWEEN)) or 1
+        said = _folded(text).encode("utf-8", "replace").translate(_LOWER, _BETWEEN)
+        whole = int.from_bytes(blake2b(said, digest_size=8).digest()) or 1  # of a checksum a few letters would make an old one
         middle = (len(text) - MIDDLE) // 2
         text = f"{text[:HEAD]} {text[middle : middle + MIDDLE]} {text[-TAIL:]}"
     return _folded(text), whole

@@ -124,15 +124,15 @@ class Body(Parameters):
         """
         talk = list(self.history) if isinstance(self.history, list) else []
         talk += [{"role": "user", "content": self.message}] if self.message else []
-        named = [self.inputs, self.titan, self.prompt]
+        several: list[Any] = []  # of which there may be any number: they are not compared
         for instance in self.instances if isinstance(self.instances, list) else []:
-            named += [instance.get(name) for name in ("content", "prompt", "messages")] if isinstance(instance, dict) else [instance]
-        named += [self.text if isinstance(self.text, str | list) else None, talk, self.contents, self.input, self.messages]
+            several += [instance.get(name) for name in ("content", "prompt", "messages")] if isinstance(instance, dict) else [instance]
+        text = self.text if isinstance(self.text, str | list) else None
         found: list[Any] = []
-        for given in named:
+        for given in (self.inputs, self.titan, self.prompt, text, talk, self.contents, self.input, self.messages):
             if given not in (None, "", [], {}) and given not in found:
                 found.append(given)
-        return found
+        return [*(given for given in several if given not in (None, "", [], {})), *found]
 
 
 def _all(*given: msgspec.Raw) -> msgspec.Raw:

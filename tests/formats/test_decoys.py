@@ -10,7 +10,7 @@ import pytest
 from siphonwatch.detector.request.request import Message
 from siphonwatch.detector.request.turns import Turns, turns
 from siphonwatch.streams.formats import native
-from siphonwatch.streams.formats.body import body
+from siphonwatch.streams.formats.body import Body, body
 from siphonwatch.streams.formats.lenient import Reading
 
 QUESTION, DECOY = "Why do lighthouses blink in groups?", "Hi"
@@ -62,6 +62,24 @@ def of(record: dict[str, Any]) -> Turns:
 @pytest.mark.parametrize(("place", "beside"), [*permutations(PLACES, 2)])
 def test_another_field_of_a_body_hides_no_question(place: str, beside: str) -> None:
     assert QUESTION in read({place: PLACES[place](QUESTION), beside: PLACES[beside](DECOY)})
+
+
+def test_many_instances_take_no_more_time_each_than_few() -> None:
+    """Counted, not timed: comparing each with all before it would be a quadratic way to stop a reader."""
+    compared = 0
+
+    class Prompt(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    count = 300
+    made = Body(instances=[{"prompt": Prompt(f"question {at}")} for at in range(count)])
+    assert len(made.turns(Reading("any")) or []) == count
+    assert compared < 20 * count
 
 
 @pytest.mark.parametrize(("place", "beside"), [*permutations(TURNS, 2)])
