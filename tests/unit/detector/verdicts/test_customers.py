@@ -16,7 +16,7 @@ from siphonwatch.detector.verdicts.customers import Customers
 from siphonwatch.streams.common import prior
 
 from tests.quality.figures import run
-from tests.unit.detector.scoring.test_groups import divided, request, view
+from tests.unit.detector.scoring.test_groups import WORDS, divided, prompt, request, view
 
 HYDRA = World(accounts=400, days=1.0, prevalence=0.05, seed=8, harvests=("hydra",), variety=0.0)
 
@@ -29,8 +29,13 @@ def of_one(requests: list[Request], names: set[str], organization: str = "org_on
 
 
 def people(count: int) -> list[Request]:
+    """Strangers, each with a few words of its own."""
     rng = random.Random(9)
-    return [request(100 + who, number, 1_790_000_000 + 60 * number + who, f"{rng.random()}") for who in range(count) for number in range(6)]
+    return [
+        request(100 + who, number, 1_790_000_000 + 60 * number + who, f"{prompt(rng, WORDS[who % 37 :][:4])} {rng.random()}")
+        for who in range(count)
+        for number in range(6)
+    ]
 
 
 def test_accounts_of_an_organisation_are_one_customer_whose_state_is_that_of_all_their_requests() -> None:
