@@ -22,6 +22,7 @@ from siphonwatch.detector.scoring.population import Population
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import Label, simulate, varied
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 
 Array = npt.NDArray[Any]
@@ -80,7 +81,7 @@ def states(
                 part = part.without_text()
             codes, names = pd.factorize(part.accounts)
             position = np.array([index.setdefault(name, len(index)) for name in names], dtype=np.int64)
-            rows[position] = state.merge(rows[position], state.fold(part, codes, len(names)))
+            rows[position] = state.merge(rows[position], fold(part, codes, len(names)))
         begin = end
         yield list(index), rows[: len(index)], _released(models[:end], times[:end], int(times[0]), int(times[end - 1]))
 

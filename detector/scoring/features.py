@@ -95,9 +95,8 @@ def _worth(view: View) -> Array:
 
 def _unrepeated(view: View) -> Array:
     """log2 of how many requests came for each repeat; three in a hundred are forgiven, which is what the map's estimate errs by."""
-    answered = view.count("answered")
-    repeats = np.maximum(answered - np.minimum(view.prompts, answered) - 0.03 * answered, 0.0)
-    return np.log2((answered + 2.0) / (repeats + 1.0))
+    repeats = np.maximum(view.asks - np.minimum(view.prompts, view.asks) - 0.03 * view.asks, 0.0)
+    return np.log2((view.asks + 2.0) / (repeats + 1.0))
 
 
 def _youth(view: View) -> Array:
@@ -110,19 +109,25 @@ def _fresh_volume(view: View) -> Array:
 
 
 def _cue(*names: str) -> Callable[[View], Array]:
-    """Share of the requests with a cue, times the volume of new text."""
+    """Share of the asks with a cue, times the volume of new text."""
 
     def measure(view: View) -> Array:
-        strongest = np.max([view.share(f"cue_{name}", doubt=EARLY) for name in names], axis=0)
+        strongest = np.max([view.of_asks(f"cue_{name}", doubt=EARLY) for name in names], axis=0)
         return np.asarray(strongest * _fresh_volume(view))
 
     return measure
 
 
 def _bought(view: View) -> Array:
-    """Share of requests that took several samples, log-probabilities or biased logits, times the volume."""
-    strongest = np.max([view.share(name, doubt=EARLY) for name in ("samples", "logprobs", "logit_bias")], axis=0)
+    """Share of asks that took several samples, log-probabilities or biased logits, times the volume."""
+    strongest = np.max([view.of_asks(name, doubt=EARLY) for name in ("samples", "logprobs", "logit_bias")], axis=0)
     return np.asarray(strongest * _volume(view))
+
+
+def _refused(view: View) -> Array:
+    """Share of the tries that the limit refused: what took next to nothing is no try."""
+    limited = view.count("limited")
+    return np.asarray(limited / (limited + view.asks + EARLY))
 
 
 SLOWER = "fewer answers"
@@ -204,12 +209,12 @@ FEATURES: tuple[Feature, ...] = (
         percent=True, stands_in=True,
     ),
     Feature(
-        "answer_length", lambda v: v.mean("log_out") / 16.0, "tokens", 0, 15, 1, "population", "paid", BRIEF,
+        "answer_length", lambda v: v.answer_length, "tokens", 0, 15, 1, "population", "paid", BRIEF,
         "Long answers hold what a student is trained on: reasoning, code, explanations.",
         "got answers of {value} tokens (median {median}, 99th percentile {p99})", power=True, rests_on=("tokens",),
     ),
     Feature(
-        "new_text_answered", lambda v: v.mean("log_out") / 16.0 * _fresh_volume(v), "bits", 0, 200, 1, "population", "paid", BRIEF,
+        "new_text_answered", lambda v: v.answer_length * _fresh_volume(v), "bits", 0, 200, 1, "population", "paid", BRIEF,
         "Volume, novelty and length together.",
         "got long answers to much new text, {value} (median {median}, 99th percentile {p99})", needs="text", rests_on=("tokens",),
     ),
@@ -255,7 +260,7 @@ FEATURES: tuple[Feature, ...] = (
         "moved to a model that was just released, {value} (median {median}, 99th percentile {p99})", atlas=REPLICATE,
     ),
     Feature(
-        "refused_by_limit", lambda v: v.share("limited", doubt=EARLY), "of requests", 0, 1, 1, "absolute", "measured", "throughput",
+        "refused_by_limit", _refused, "of requests", 0, 1, 1, "absolute", "measured", "throughput",
         "Going on after 429 is testing where the limit is.",
         "was refused by its rate limit in {value} of requests (median {median}, 99th percentile {p99})", atlas=COST, percent=True,
     ),

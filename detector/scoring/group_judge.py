@@ -55,12 +55,12 @@ class Standing:
         self.most = _span(groups.quantile(member, 0.9), -6.0, 1.0)
         self.many = _span(np.log2(np.maximum(groups.size, 1)), 1.5, 6.0)
         close = [groups.subjects, groups.lengths("log_in"), groups.lengths("log_out"), groups.rhythm]
-        like = [view.mean("log_in") / 16.0, view.mean("log_out") / 16.0, np.log2(1.0 + view.novelty), np.log2(1.0 + view.count("answered"))]
+        like = [view.mean("log_in") / 16.0, view.answer_length, np.log2(1.0 + view.novelty), np.log2(1.0 + view.asks)]
         parts = [_span(groups.closer(each), 0.0, 4.0) for each in close] + [_span(groups.likeness(each), 0.0, 3.0) for each in like]
         self.alike = np.mean(parts, axis=0)
         self.steady = _span(groups.steady, 0.3, 0.9)
-        self.whole = 1.0 - _span(groups.mean(view.share("cut")[groups.member]), 0.0, 0.2)
-        self.making = _span(groups.mean(view.share("cue_generation")[groups.member]), 0.0, 0.2)
+        self.whole = 1.0 - _span(groups.mean((view.taken("cut") / np.maximum(view.asks, 1.0))[groups.member]), 0.0, 0.2)
+        self.making = _span(groups.mean(view.of_asks("cue_generation")[groups.member]), 0.0, 0.2)
         created = view.state["created"].astype(np.float64)
         self.bonds = {
             "address": groups.sharing("address"),

@@ -67,8 +67,8 @@ class Groups:
 
     @cached_property
     def asks(self) -> Array:
-        """(M,) answered requests, at least one."""
-        return np.maximum(self.count("answered"), 1.0)
+        """(M,) counted requests, at least one."""
+        return np.maximum(self.count("counted"), 1.0)
 
     @cached_property
     def kept(self) -> Array:
@@ -106,7 +106,7 @@ class Groups:
 
     @cached_property
     def hours(self) -> Array:
-        """(M, H) answered requests of each member in each hour in which anybody had some."""
+        """(M, H) counted requests of each member in each hour in which anybody had some."""
         hours = self.view.hours
         result: Array = hours[:, hours.any(axis=0)][self.member].astype(np.float64)
         return result

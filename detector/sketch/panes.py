@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from siphonwatch.detector.request.columns import RequestBatch
 from siphonwatch.detector.settings import Settings
-from siphonwatch.detector.sketch import row as state
 from siphonwatch.detector.sketch.clock import UNSET, Clock
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.identities import Identities
 from siphonwatch.detector.sketch.pane import UNSEALED, Pane
 from siphonwatch.detector.sketch.registers import changes
@@ -57,7 +57,7 @@ def folded(batch: RequestBatch, tick: Array, panes: dict[int, Pane]) -> list[Fol
     codes, accounts = pd.factorize(batch.accounts)
     which, ticks = pd.factorize(tick, sort=True)
     owner, group = pd.factorize(which * len(accounts) + codes, sort=True)
-    rows = state.fold(batch, owner, len(group))
+    rows = fold(batch, owner, len(group))
     edges = np.searchsorted(group, np.arange(len(ticks) + 1) * len(accounts))
     parts = []
     for number, each in enumerate(ticks.tolist()):

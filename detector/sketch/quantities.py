@@ -15,7 +15,8 @@ import numpy.typing as npt
 from siphonwatch.detector.request.fingerprint import ANSWERS_SAMPLED, NORM, SHINGLES_SAMPLED
 from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, merge_bottom_marked
 from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS
-from siphonwatch.detector.sketch.uses import REQUESTS, WAS_ANSWER, asked_with
+from siphonwatch.detector.sketch.taken import least, lower
+from siphonwatch.detector.sketch.uses import WAS_ANSWER, asked_with, requests
 
 Array = npt.NDArray[Any]
 
@@ -54,7 +55,35 @@ class View:
         result: Array = np.minimum(self.count(name) / np.maximum(self.count(of) + doubt, 1.0), 1.0)
         return result
 
-    def mean(self, name: str, of: str = "answered") -> Array:
+    @cached_property
+    def _least(self) -> Array:
+        """(N,) the lowest class of answers whose requests count."""
+        return least(self.count)
+
+    def taken(self, name: str) -> Array:
+        """A counter of :data:`siphonwatch.detector.sketch.taken.BY_CLASS`, of the requests that count."""
+        result = self.count(name).copy()
+        for number, part in enumerate(lower(name)):
+            result -= np.where(self._least > number, self.count(part), 0.0)
+        return result
+
+    @cached_property
+    def asks(self) -> Array:
+        """Requests that were answered and took enough to count; all that were answered where short answers are what the account takes."""
+        return np.where(self._least > 0, self.taken("counted"), self.count("answered"))
+
+    def of_asks(self, name: str, doubt: float = 0.0) -> Array:
+        """How many requests had ``name``, for each ask, in [0, 1]; ``doubt`` as in :meth:`share`."""
+        result: Array = np.minimum(self.count(name) / np.maximum(self.asks + doubt, 1.0), 1.0)
+        return result
+
+    @cached_property
+    def answer_length(self) -> Array:
+        """Mean of log2(1 + tokens) over the answers that count."""
+        result: Array = self.taken("log_out") / np.maximum(self.taken("counted"), 1.0) / 16.0
+        return result
+
+    def mean(self, name: str, of: str = "counted") -> Array:
         """``name`` summed over requests, for each ``of``; 0 where there are none."""
         result: Array = self.count(name) / np.maximum(self.count(of), 1.0)
         return result
@@ -80,30 +109,24 @@ class View:
         return result
 
     @cached_property
-    def fresh_share(self) -> Array:
-        """Share of requests whose prompt the account had not sent before, in [0, 1]; 1 where prompts are not logged."""
-        share = np.minimum(self.prompts / np.maximum(self.count("requests") - self.count("limited"), 1.0), 1.0)
-        return np.where(self.textless, 1.0, share)
-
-    @cached_property
     def hours(self) -> Array:
-        """(N, 2 * HOURS) asks in each hour of the two generations, oldest first, up to 255 an hour."""
+        """(N, 2 * HOURS) counted requests in each hour of the two generations, oldest first, up to 255 an hour."""
         generation = self.state["generation"].astype(np.int64)
         hours, row = self.state["slots"]["hours"], np.arange(len(self))
         return np.concatenate([hours[row, (generation + 1) % 2], hours[row, generation % 2]], axis=1)
 
     @cached_property
     def day(self) -> Array:
-        """(N, 24) asks by hour of the UTC day."""
+        """(N, 24) counted requests by hour of the UTC day."""
         result: Array = self.hours.reshape(len(self), -1, 24).sum(axis=1, dtype=np.int64)
         return result
 
     @cached_property
     def content(self) -> Array:
-        """(N, DIMENSIONS) mean content vector of the asks, in units of one prompt's length."""
+        """(N, DIMENSIONS) mean content vector of the counted requests, in units of one prompt's length."""
         slots = self.state["slots"]["content"]
         total = slots[:, 0].astype(np.float64) + slots[:, 1]
-        result: Array = total / (NORM * np.maximum(self.count("answered"), 1.0))[:, None]
+        result: Array = total / (NORM * np.maximum(self.count("counted"), 1.0))[:, None]
         return result
 
     @cached_property
@@ -112,8 +135,8 @@ class View:
         slots = self.state["slots"]
         one, other = slots[:, 0], slots[:, 1]
         hashes, used = merge_bottom_marked(one["shingles"], one["shingle_uses"], other["shingles"], other["shingle_uses"])
-        counts = REQUESTS[used]
-        often = np.clip(self.count("requests") * BOILERPLATE, 3.0, 255.0)
+        counts = requests(used, self._least)
+        often = np.clip(self.asks * BOILERPLATE, 3.0, 255.0)
         counts[counts >= often[:, None]] = 0
         return hashes, counts, used
 
@@ -124,7 +147,7 @@ class View:
         Boilerplate is what a quarter of the requests hold: a system prompt, a template, a constant turn.
         """
         hashes, counts, used = self._text
-        return np.where(asked_with(used), hashes, np.uint32(0)), counts
+        return np.where(asked_with(used, self._least), hashes, np.uint32(0)), counts
 
     def _distinct(self, chosen: Array) -> Array:
         """Distinct shingles of a kind, ``chosen`` (N, k) of those kept, by the k-th smallest hash (Bar-Yossef et al. 2002)."""
@@ -146,7 +169,7 @@ class View:
     def _silent(self) -> Array:
         """(N,) whether an account says next to nothing itself, and what it has the model answer stands in answers that it made up."""
         _, own = self._own
-        return (own < SILENT * self.count("answered")) & (self._answers > own)
+        return (own < SILENT * self.asks) & (self._answers > own)
 
     @property
     def _only_answers(self) -> Array:
@@ -162,7 +185,7 @@ class View:
     @cached_property
     def _apart(self) -> Array:
         """How surely no prompt of an account comes twice, in [0, 1]."""
-        share = self.prompts / np.clip(self.count("answered"), 1.0, PROMPTS_TOLD)
+        share = self.prompts / np.clip(self.asks, 1.0, PROMPTS_TOLD)
         low, high = APART
         result: Array = np.clip((share - low) / (high - low), 0.0, 1.0)
         return result
@@ -194,8 +217,8 @@ class View:
 
     @cached_property
     def novelty(self) -> Array:
-        """New shingles for each request that was answered, wherever in it they stood."""
-        result: Array = self.new_shingles / np.maximum(self.count("answered"), 1.0)
+        """New shingles for each ask, wherever in it they stood."""
+        result: Array = self.new_shingles / np.maximum(self.asks, 1.0)
         return result
 
     @cached_property
@@ -211,14 +234,6 @@ class View:
         met = (within[:, :, None] & (resumed[:, :, None] == given[:, None, :])).any(axis=2).sum(axis=1)
         result: Array = met / (known.astype(np.float64) / 2.0**32) / np.maximum(self.count("requests"), 1.0)
         return np.minimum(result, 1.0)
-
-    def spread(self, name: str, of: str = "answered") -> Array:
-        """Standard deviation of a logarithm over the requests, in bits."""
-        requests = np.maximum(self.count(of), 1.0)
-        mean = self.count(name) / requests / 16.0
-        squared = self.count(f"{name}_squared") / requests / 16.0
-        result: Array = np.sqrt(np.maximum(squared - mean**2, 0.0))
-        return result
 
     @cached_property
     def full_hours(self) -> Array:
@@ -281,21 +296,11 @@ class View:
         Summed in integers, so that it does not depend on the order of the accounts.
         """
         slots = self.state["slots"]["content"].astype(np.int64)
-        asks = self.count("answered").astype(np.int64)
+        asks = self.count("counted").astype(np.int64)
         counted = np.minimum(asks, 50)
         total = ((slots[:, 0] + slots[:, 1]) * counted[:, None] // np.maximum(asks, 1)[:, None]).sum(axis=0)
         result: Array = total / (NORM * max(int(counted.sum()), 1))
         return result
-
-    @cached_property
-    def similarity(self) -> Array:
-        """Mean cosine between two different asks of the account, about [0, 1]: one subject is 1, all subjects 0.
-
-        The pairwise (unbiased) estimate, so that it does not fall with the number of asks; 1 where there are under two.
-        """
-        asks = self.count("answered")
-        squared = (self.content**2).sum(axis=1) * asks
-        return np.where(asks > 1, (squared - 1) / np.maximum(asks - 1, 1.0), 1.0)
 
     def sample(self, name: str) -> Array:
         """(N, k) kept hashes of a sample of :data:`siphonwatch.detector.sketch.row.SAMPLES`, zeros after them."""

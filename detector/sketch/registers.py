@@ -34,12 +34,6 @@ def cardinality(maps: Array) -> Array:
     return result
 
 
-def set_bits(maps: Array) -> Array:
-    """How many bits are set in each row of ``maps`` (N, bytes)."""
-    result: Array = _POPCOUNT[maps].sum(axis=-1, dtype=np.int64)
-    return result
-
-
 def _lowest(owner: Array, hashes: Array, keep: int) -> tuple[Array, Array, Array]:
     """The ``keep`` smallest distinct non-zero hashes of each owner: (owner, rank among the owner's, hash)."""
     present = hashes != 0
@@ -97,24 +91,31 @@ def merge_bottom(left: Array, right: Array) -> Array:
 
 
 def bottom_marked(owner: Array, hashes: Array, marks: Array, rows: int, keep: int) -> tuple[Array, Array]:
-    """(rows, keep) as :func:`bottom`, and the union of the ``marks`` (uint8 bits) that each kept hash was offered with.
+    """(rows, keep) as :func:`bottom`, and the union of the ``marks`` (uint8 or uint16 bits) that each kept hash was offered with.
 
     A hash that is among the smallest of a whole was among the smallest of each of its parts, so its marks are complete however
-    the whole was split. ``owner`` is less than 2**24.
+    the whole was split.
     """
-    kept, marked = np.zeros((rows, keep), np.uint32), np.zeros((rows, keep), np.uint8)
+    width, kind = np.uint64(8 * marks.itemsize), marks.dtype
+    if rows > 1 << (32 - int(width)):  # a key has no room for so many
+        half = rows // 2
+        first, last = np.flatnonzero(owner < half), np.flatnonzero(owner >= half)
+        parts = ((owner[first], hashes[first], marks[first], half), (owner[last] - half, hashes[last], marks[last], rows - half))
+        halves = [bottom_marked(*part, keep) for part in parts]
+        return np.concatenate([kept for kept, _ in halves]), np.concatenate([marked for _, marked in halves])
+    kept, marked = np.zeros((rows, keep), np.uint32), np.zeros((rows, keep), kind)
     keys = owner.astype(np.uint64)
     keys <<= np.uint64(32)
     keys |= hashes
-    keys <<= np.uint64(8)
+    keys <<= width
     keys |= marks
     keys = keys[hashes != 0]
     if not len(keys):
         return kept, marked
     keys.sort(kind="stable")
-    whole = keys >> np.uint64(8)
+    whole = keys >> width
     first = np.flatnonzero(changes(whole))
-    whole, union = whole[first], np.bitwise_or.reduceat(keys.astype(np.uint8), first)
+    whole, union = whole[first], np.bitwise_or.reduceat(keys.astype(kind), first)
     row = (whole >> np.uint64(32)).astype(np.int64)
     rank = _rank(row)
     low = np.flatnonzero(rank < keep)
@@ -125,19 +126,20 @@ def bottom_marked(owner: Array, hashes: Array, marks: Array, rows: int, keep: in
 def merge_bottom_marked(left: Array, left_marks: Array, right: Array, right_marks: Array) -> tuple[Array, Array]:
     """Bottom-k samples (N, k) of the unions, and the unions of their marks."""
     keep = left.shape[-1]
-    absent = np.uint64(1) << np.uint64(40)
-    both = np.concatenate([left, right], axis=-1).astype(np.uint64) << np.uint64(8)
+    width, kind = np.uint64(8 * left_marks.itemsize), left_marks.dtype
+    absent, marks = np.uint64(1) << (width + np.uint64(32)), np.uint64(np.iinfo(kind).max)
+    both = np.concatenate([left, right], axis=-1).astype(np.uint64) << width
     both |= np.concatenate([left_marks, right_marks], axis=-1)
     both[both == 0] = absent
     both.sort(axis=-1)
-    twice = (both[..., 1:] >> np.uint64(8)) == (both[..., :-1] >> np.uint64(8))
+    twice = (both[..., 1:] >> width) == (both[..., :-1] >> width)
     twice &= both[..., 1:] != absent
-    both[..., :-1] |= np.where(twice, both[..., 1:] & np.uint64(255), np.uint64(0))
+    both[..., :-1] |= np.where(twice, both[..., 1:] & marks, np.uint64(0))
     both[..., 1:][twice] = absent
     both.sort(axis=-1)
     kept = both[..., :keep]
     kept = np.where(kept == absent, np.uint64(0), kept)
-    return (kept >> np.uint64(8)).astype(np.uint32), (kept & np.uint64(255)).astype(np.uint8)
+    return (kept >> width).astype(np.uint32), (kept & marks).astype(kind)
 
 
 def add_saturating(left: Array, right: Array) -> Array:

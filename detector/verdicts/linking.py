@@ -185,7 +185,7 @@ def links(view: View, sizes: Array | None = None) -> Links:
 
 def _content(view: View, left: Array, right: Array) -> Array:
     """(P,) weight of like content: cosine of what two accounts ask, less what everybody asks about."""
-    asks = view.count("answered")
+    asks = view.count("counted")
     residual = view.content - view.common_content
     # a mean of n prompts is longer than its direction by the scatter of n prompts: take 1 / n off, or small accounts never meet
     signal = (residual**2).sum(axis=1) - 1.0 / np.maximum(asks, 1.0)

@@ -25,7 +25,7 @@ from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import epoch_ms
 from siphonwatch.detector.settings import DEFAULT
 from siphonwatch.detector.simulate import World, simulate
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.pane import Pane
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.stores import snapshot
@@ -46,7 +46,7 @@ def world() -> tuple[np.ndarray, np.ndarray]:
     codes, _ = pd.factorize(columns.accounts)
     late = columns.time >= max(times) - 3_600_000
     _, some = np.unique(codes[late], return_inverse=True)
-    return state.fold(columns, codes, int(codes.max()) + 1), state.fold(columns.take(late), some, int(some.max()) + 1)
+    return fold(columns, codes, int(codes.max()) + 1), fold(columns.take(late), some, int(some.max()) + 1)
 
 
 def names(count: int, number: int = 0) -> list[str]:

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from siphonwatch.detector.request.request import Message, Parameters, Part, Request
+from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import Model
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.common import prior
 
@@ -21,12 +21,13 @@ from tests.property.strategies import columns, request
 
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
+BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
 BOUND_OF_LISTS = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
 MODEL = Model(prior.load())
 
 
 def odds(requests: list[Request]) -> float:
-    rows = state.fold(columns(requests), np.zeros(len(requests), dtype=np.int64), 1)
+    rows = fold(columns(requests), np.zeros(len(requests), dtype=np.int64), 1)
     return float(MODEL.log_odds(matrix(View(rows)), MODEL.reference.summary())[0])
 
 
@@ -172,3 +173,35 @@ def test_a_question_in_the_midst_of_a_long_text_is_a_prompt_of_its_own(count: in
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=[Message("user", around)]))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS
+
+
+# What may be added to each request for next to nothing: how many on the mean, and what each asks, beside the text asked before.
+CHAFF: dict[str, tuple[int, Callable[[str, str], list[str]]]] = {
+    "the same again": (1, lambda text, before: [text]),
+    "the same three times more": (3, lambda text, before: [text] * 3),
+    "what was asked before": (1, lambda text, before: [before]),
+    "greetings": (4, lambda text, before: [("Hi", "ok", "thanks")[len(text) % 3]] * 4),
+    "a long text again and again": (2, lambda text, before: [SYSTEM * 3] * 2),
+    "a burst now and then": (15, lambda text, before: ["ok"] * (150 if len(text) % 10 == 0 else 0)),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(60, 150), st.sampled_from(sorted(CHAFF)), st.booleans(), st.integers(200, 600), st.integers(0, 10**6))
+def test_what_takes_next_to_nothing_excuses_nobody(count: int, chaff: str, refused: bool, took: int, salt: int) -> None:
+    """A question sent again for one token is no repeat, a hundred greetings are no small talk, and what is refused was not asked."""
+    each, added = CHAFF[chaff]
+    tokens = max(min(took // (8 * each), 16), 1)
+    plain, beside, before = [], [], "Hi"
+    for at in range(count):
+        text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14 + at % 5))
+        when = 1_790_000_000.0 + 1_200.0 * at
+        plain.append(Request(f"r{at}", when, "a", "m", messages=[Message("user", text)], usage=Usage(40, took)))
+        for number, said in enumerate(added(text, before)):
+            used, status = (None, 400) if refused else (Usage(40, tokens), 200)
+            made = Request(
+                f"c{at}-{number}", when + 1 + 0.7 * number, "a", "m", messages=[Message("user", said)], usage=used, status=status
+            )
+            beside.append(made)
+        before = text
+    assert odds(plain + beside) >= odds(plain) - BOUND_OF_CHAFF

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold as fold_batch
 
 from tests.property.strategies import columns, owners, request
 
@@ -15,7 +16,7 @@ many = st.lists(request(), min_size=1, max_size=40)
 
 
 def fold(requests: list[Request]) -> np.ndarray:
-    return state.fold(columns(requests), owners(requests), 3)
+    return fold_batch(columns(requests), owners(requests), 3)
 
 
 def same(left: np.ndarray, right: np.ndarray) -> None:
@@ -71,7 +72,7 @@ def test_advancing_time_commutes_with_merge(a: list[Request], b: list[Request], 
 @given(many)
 def test_the_merge_of_some_accounts_is_the_fold_of_all_their_requests(requests: list[Request]) -> None:
     for whose in ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 2)):
-        together = state.fold(columns(requests), np.array(whose)[owners(requests)], max(whose) + 1)
+        together = fold_batch(columns(requests), np.array(whose)[owners(requests)], max(whose) + 1)
         same(state.merge_runs(fold(requests), np.array(whose)), together)
 
 

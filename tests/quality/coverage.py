@@ -21,6 +21,7 @@ from siphonwatch.detector.request.request import Request
 from siphonwatch.detector.scoring.features import NAMES, matrix
 from siphonwatch.detector.simulate import simulate, varied
 from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.streams.demo.traffic import encode
 from siphonwatch.streams.formats import decoder
@@ -57,7 +58,7 @@ def table(parts: Iterator[tuple[list[Request], Sequence[int]]]) -> pd.DataFrame:
         columns = batch(requests, times)
         codes, names = pd.factorize(columns.accounts)
         position = np.array([index.setdefault(name, len(index)) for name in names])
-        rows[position] = state.merge(rows[position], state.fold(columns, codes, len(names)))
+        rows[position] = state.merge(rows[position], fold(columns, codes, len(names)))
         plain.append(_plain(requests, columns))
     view = View(rows[: len(index)])
     features = pd.DataFrame(matrix(view), index=list(index), columns=[f"feature {name}" for name in NAMES])

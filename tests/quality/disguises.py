@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
+from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage, epoch_ms
 from siphonwatch.detector.simulate import Label
 
 Changes = dict[str, object]
@@ -122,6 +122,31 @@ class _ByNumber:
         return {"messages": [Message("system", text), _user(f"Do task {number + 1}.")], "prompt": None, "usage": used}
 
 
+class _Chaff:
+    """Requests added beside each for next to nothing: repeats, small talk, bursts; what a log counts, and nobody wanted answered."""
+
+    def __init__(self, tokens: int, added: Callable[[str, list[str], random.Random], list[str]]) -> None:
+        self.tokens, self.added = tokens, added
+        self.sent: dict[str, list[str]] = defaultdict(list)
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        return {}
+
+    def beside(self, request: Request, rng: random.Random) -> list[Request]:
+        """What is sent in the seconds after ``request``."""
+        question, sent = _split(request)[1], self.sent[request.account_id]
+        texts, began = self.added(question, sent, rng), epoch_ms(request.timestamp) / 1000
+        sent.append(question)
+        return [
+            msgspec.structs.replace(
+                request, request_id=f"{request.request_id}+{number}", timestamp=began + 1.5 + number, messages=[_user(text)], prompt=None,
+                parameters=Parameters(max_tokens=self.tokens), usage=Usage(8 + len(text) // 4, self.tokens), finish_reason="length",
+                response=None,
+            )
+            for number, text in enumerate(texts)
+        ]  # fmt: skip
+
+
 def _billed(request: Request, tokens_in: int, tokens_out: int) -> Usage:
     used = request.usage or Usage()
     return Usage((used.prompt_tokens or 0) + tokens_in, (used.completion_tokens or 0) + tokens_out)
@@ -210,6 +235,11 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "five questions at once": (_AtOnce(5),),
     "by number from a list": (_ByNumber(50),),
     "in the midst of a long text": (_wrapped(lambda question: f"{(_FILLER * 6)[:400]}\n{question[:700]}\n{(_FILLER * 30)[:2600]}"),),
+    "each question again, for one token": (_Chaff(1, lambda question, sent, rng: [question]),),
+    "earlier questions again, for one token": (_Chaff(1, lambda question, sent, rng: rng.sample(sent, min(len(sent), 2))),),
+    "greetings between, for one token": (_Chaff(1, lambda question, sent, rng: [rng.choice(_SMALL) for _ in range(3)]),),
+    "greetings in bursts, for one token": (_Chaff(1, lambda question, sent, rng: ["ok"] * (60 if len(sent) % 20 == 0 else 0)),),
+    "a word after each, for 16 tokens": (_Chaff(16, lambda question, sent, rng: [f"{question}\nShorter, please."]),),
     "JSON": (_wrapped(lambda question: json.dumps({"task": "answer", "input": question})),),
     "sampling at random": (_sampling,),
     "system prompt at random": (
@@ -229,6 +259,8 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
 # Which cost tokens of input, or the worth of the answers.
 NOT_FREE = (
     "own turns before, four", "conversations of six", "five questions at once", "by number from a list", "in the midst of a long text",
+    "each question again, for one token", "earlier questions again, for one token", "greetings between, for one token",
+    "greetings in bursts, for one token", "a word after each, for 16 tokens",
 )  # fmt: skip
 _PAIRS = (
     ("own turns before, four", "user agents mixed", "sampling at random"),
@@ -253,9 +285,10 @@ def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: S
             changed = _changed(request, worn, rng)
             if changed is not None:
                 made.append(changed)
+                made += [each for step in worn if isinstance(step, _Chaff) for each in step.beside(changed, rng)]
         else:
             made.append(request)
-    return made
+    return sorted(made, key=lambda each: epoch_ms(each.timestamp))
 
 
 def _changed(request: Request, steps: Sequence[Disguise], rng: random.Random) -> Request | None:

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 from siphonwatch.detector.request.columns import batch
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.streams.formats import decoder
 
 _OWNER = np.zeros(1, dtype=np.int64)
@@ -16,7 +16,7 @@ _decoder = decoder("auto")
 def folded(record: bytes) -> np.ndarray:
     """The row (1,) of one event."""
     decoded = _decoder.decode([record])
-    return state.fold(batch(decoded.requests, decoded.times), _OWNER, 1)
+    return fold(batch(decoded.requests, decoded.times), _OWNER, 1)
 
 
 class Watch:

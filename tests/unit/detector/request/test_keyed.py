@@ -10,7 +10,7 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import batch, hash_strings
 from siphonwatch.detector.request.request import Request, epoch_ms
 from siphonwatch.detector.simulate import World, simulate
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.streams.common import prior
 
 ONE, OTHER = bytes(range(16)), bytes(range(16, 32))
@@ -59,7 +59,7 @@ def test_a_row_tells_no_address_to_whoever_has_no_key() -> None:
         "1", 1.79e9, "a", "m", source_ip="203.0.113.77", user_agent="curl/8.7.1", payment_fingerprint="pm_77", organization_id="org_77"
     )
     owner = np.zeros(1, np.int64)
-    public, keyed, other = (state.fold(batch([request], [1_790_000_000_000], key), owner, 1) for key in (b"", ONE, OTHER))
+    public, keyed, other = (fold(batch([request], [1_790_000_000_000], key), owner, 1) for key in (b"", ONE, OTHER))
     tried = set((hash_strings(NETWORK) >> np.uint64(32)).tolist())
     for name in ("address", "block", "payment", "agent"):
         kept = [set(row["slots"][f"sample_{name}"].ravel().tolist()) - {0} for row in (public, keyed, other)]

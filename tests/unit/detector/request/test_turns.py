@@ -10,7 +10,7 @@ import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Parameters, Part, Request
 from siphonwatch.detector.request.turns import along, stands_for, turns
-from siphonwatch.detector.sketch import row
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 
 SYSTEM, ASKED, ANSWERED = Message("system", "S"), Message("user", "q1"), Message("assistant", "a1")
@@ -77,7 +77,7 @@ def test_tools_alone_do_not_make_a_log_hold_prompts() -> None:
 
 def new_share(requests: list[Request]) -> float:
     made = batch(requests, [round(float(each.timestamp) * 1000) for each in requests])
-    return float(View(row.fold(made, np.zeros(len(requests), np.int64), 1)).once[0])
+    return float(View(fold(made, np.zeros(len(requests), np.int64), 1)).once[0])
 
 
 def text(at: int) -> str:

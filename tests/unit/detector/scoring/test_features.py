@@ -12,7 +12,7 @@ from siphonwatch.detector.judging.engine import Engine
 from siphonwatch.detector.request.columns import RequestBatch, batch, hash_strings
 from siphonwatch.detector.request.request import Message, Parameters, Request, Usage
 from siphonwatch.detector.scoring.features import DIRECTION, FEATURES, HIGH, LOW, NAMES, NEEDS_TEXT, POSITION, matrix
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts.account import reason
 from siphonwatch.streams.common import prior
@@ -38,7 +38,7 @@ def columns(requests: list[Request]) -> RequestBatch:
 def features(requests: list[Request]) -> dict[str, float]:
     part = columns(requests)
     codes, names = pd.factorize(part.accounts)
-    rows = state.fold(part, codes, len(names))
+    rows = fold(part, codes, len(names))
     return dict(zip(NAMES, matrix(View(rows))[0].tolist(), strict=True))
 
 
@@ -177,7 +177,7 @@ def test_turning_to_a_model_that_was_just_released_is_seen_and_trying_it_first_i
     hashed = int(hash_strings(["new"])[0] >> np.uint64(32))
     for requests, wanted in ((old + later, True), (later, False), (old, False)):
         part = columns(requests)
-        rows = state.fold(part, np.zeros(len(part), dtype=np.int64), 1)
+        rows = fold(part, np.zeros(len(part), dtype=np.int64), 1)
         assert bool(View(rows, released=[hashed]).pivoted[0]) is wanted
         assert not View(rows).pivoted[0]
 

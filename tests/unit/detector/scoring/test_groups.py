@@ -15,7 +15,7 @@ from siphonwatch.detector.request.request import Request, Usage, epoch_ms
 from siphonwatch.detector.scoring.group_judge import FEATURES, NAMES, Standing, height, matrix, scores
 from siphonwatch.detector.scoring.groups import Groups
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
 from siphonwatch.detector.verdicts import campaign
 from siphonwatch.streams.common import prior
@@ -32,7 +32,7 @@ def view(requests: list[Request]) -> View:
     """Accounts by id."""
     made = batch(requests, [epoch_ms(request.timestamp) for request in requests])
     names = sorted({request.account_id for request in requests})
-    rows = state.fold(made, np.array([names.index(request.account_id) for request in requests]), len(names))
+    rows = fold(made, np.array([names.index(request.account_id) for request in requests]), len(names))
     return View(rows)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request
-from siphonwatch.detector.sketch import row as state
+from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import ITEM, View
 
 LIST = " ".join(f"{at}. explain item{at} of catalogue{at % 7} to reader{at * 13}." for at in range(400))
@@ -14,7 +14,7 @@ LIST = " ".join(f"{at}. explain item{at} of catalogue{at % 7} to reader{at * 13}
 
 def view(texts: list[list[Message]]) -> View:
     made = [Request(f"r{at}", 1_790_000_000.0 + 100.0 * at, "a", "m", messages=messages) for at, messages in enumerate(texts)]
-    return View(state.fold(batch(made, [int(each.timestamp * 1000) for each in made]), np.zeros(len(made), np.int64), 1))  # type: ignore[operator]
+    return View(fold(batch(made, [int(each.timestamp * 1000) for each in made]), np.zeros(len(made), np.int64), 1))  # type: ignore[operator]
 
 
 def asked(text: str, system: str | None = None) -> list[Message]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from siphonwatch.detector.sketch import registers
@@ -33,10 +35,11 @@ def test_sums_saturate() -> None:
     assert registers.add_saturating(np.array([250], np.uint8), np.array([10], np.uint8)).tolist() == [255]
 
 
-def test_marked_samples_of_parts_merge_to_the_sample_of_the_whole() -> None:
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_marked_samples_of_parts_merge_to_the_sample_of_the_whole(kind: type[np.unsignedinteger[Any]]) -> None:
     rng = np.random.Generator(np.random.PCG64(3))
     owner, hashes = rng.integers(0, 3, 4000), rng.integers(1, 700, 4000).astype(np.uint32) * np.uint32(6_000_011)
-    marks = np.uint8(1) << rng.integers(0, 8, 4000).astype(np.uint8)
+    marks = kind(1) << rng.integers(0, 8 * kind().itemsize, 4000).astype(kind)
     whole, union = registers.bottom_marked(owner, hashes, marks, 3, 20)
     merged = registers.bottom_marked(owner[:0], hashes[:0], marks[:0], 3, 20)
     for part in np.array_split(np.arange(4000), 7):
@@ -49,6 +52,18 @@ def test_marked_samples_of_parts_merge_to_the_sample_of_the_whole() -> None:
         held = [np.bitwise_or.reduce(marks[(owner == mine) & (hashes == each)]) for each in distinct]
         assert union[mine].tolist() == held
     assert len(set(union.ravel().tolist())) > 3
+
+
+def test_a_marked_sample_of_many_owners_is_that_of_each() -> None:
+    many, rng = 200_000, np.random.Generator(np.random.PCG64(4))
+    owner, hashes = rng.integers(0, many, 9000), rng.integers(1, 2**32, 9000).astype(np.uint32)
+    marks = np.uint16(1) << rng.integers(0, 16, 9000).astype(np.uint16)
+    kept, union = registers.bottom_marked(owner, hashes, marks, many, 2)
+    few, code = np.unique(owner, return_inverse=True)
+    alone = registers.bottom_marked(code, hashes, marks, len(few), 2)
+    assert np.array_equal(kept[few], alone[0])
+    assert np.array_equal(union[few], alone[1])
+    assert int((kept > 0).sum()) == int((alone[0] > 0).sum())
 
 
 def test_a_marked_sample_merges_with_itself_and_with_nothing_to_itself() -> None:

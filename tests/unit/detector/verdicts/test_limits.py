@@ -59,11 +59,11 @@ def test_bursts_that_straddle_the_window_are_told_from_bursts_inside_it() -> Non
 
 
 def rows(requests: list[Request]) -> np.ndarray:
-    from siphonwatch.detector.sketch import row as state
+    from siphonwatch.detector.sketch.fold import fold
 
     names = sorted({each.account_id for each in requests})
     owner = np.array([names.index(each.account_id) for each in requests])
-    return state.fold(batch(requests, [epoch_ms(each.timestamp) for each in requests]), owner, len(names))
+    return fold(batch(requests, [epoch_ms(each.timestamp) for each in requests]), owner, len(names))
 
 
 def test_members_are_held_together_against_one_accounts_limit() -> None:
