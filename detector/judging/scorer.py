@@ -136,7 +136,14 @@ class Scorer:
 
     def standing(self, names: Sequence[str], records: Array) -> Array:
         """(N,) evidence as it stands now: an account's own or its campaign's."""
-        result: Array = np.maximum(records["current"], self.shares(names))
+        own = np.where(self.kept(records), np.maximum(records["current"], self.context.height), records["current"])
+        result: Array = np.maximum(own, self.shares(names))
+        return result
+
+    def kept(self, records: Array) -> Array:
+        """(N,) whom the prior flags and no ruling speaks against: others were taught to be worse, and the flag rose with them."""
+        height, shipped = self.context.prior_height, records["shipped"]
+        result: Array = (shipped >= height) & (records["current"] >= shipped)
         return result
 
     def as_ruled(self, names: Sequence[str], rows: Array, standing: Array) -> Array:

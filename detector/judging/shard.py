@@ -137,6 +137,7 @@ class Shard:
         mine = records[position]
         held = mine["held"].copy()
         standing = self.scorer.standing(names, mine)
+        mine["evidence"] = np.where(self.scorer.kept(mine), np.maximum(mine["evidence"], standing), mine["evidence"])
         if self.scorer.word.ruled:
             standing = self.scorer.as_ruled(names, self.accounts.rows[position], standing)
         asked = verdict.level_of(standing, self.scorer.context.height, settings)

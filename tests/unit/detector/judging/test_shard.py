@@ -46,6 +46,19 @@ def test_members_who_are_silent_are_held_and_that_is_a_change() -> None:
     assert shard.take_changes() == (NAMES, []), "but they are held from now on"
 
 
+def test_what_the_prior_flags_stays_flagged_until_a_ruling_speaks_against_it() -> None:
+    """The flag rose by what others were taught to be; who lost by the lesson, and whom the prior did not flag, is under it."""
+    context = Context(height=3.0, lift=2.0)
+    scorer = Scorer(prior.load(), DEFAULT, context)
+    records = np.zeros(5, Shard(scorer).accounts.records.dtype)
+    records["shipped"] = [1.5, 1.5, 0.5, 1.5, 1.5]
+    records["current"] = [1.6, 1.4, 2.9, 3.5, -4.0]
+    assert scorer.kept(records).tolist() == [True, False, False, True, False]
+    assert scorer.standing([*NAMES, "d", "e"], records).tolist() == [3.0, pytest.approx(1.4), pytest.approx(2.9), 3.5, -4.0]
+    context.height, context.lift = 3.0, 0.0
+    assert scorer.standing([*NAMES, "d", "e"], records).tolist() == pytest.approx(records["current"].tolist()), "nobody taught anything"
+
+
 def test_who_is_in_no_campaign_any_more_is_a_change() -> None:
     context = Context(height=DEFAULT.flag_odds, campaigns=[campaign()])
     shard = Shard(Scorer(prior.load(), DEFAULT, context))
