@@ -25,6 +25,7 @@ from siphonwatch.detector.request.turns import along, turns
 Array = npt.NDArray[Any]
 
 _NONE = bytes(8)  # a hash of nothing
+HUNG_UP = 499  # the status that gateways log where the client closed the connection before the answer's end
 NO_HASH = 0  # the hash of a field that the record does not carry
 
 
@@ -77,6 +78,12 @@ class RequestBatch:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @property
+    def answered(self) -> Array:
+        """(N,) bool: what was billed was answered, whatever its status; and so was who hung up, as whoever hangs up has read enough."""
+        result: Array = (self.status < 400) | (self.status == HUNG_UP) | (self.tokens_out > 0)
+        return result
 
     def take(self, index: Array) -> RequestBatch:
         """The rows at ``index`` (positions or a mask), in that order."""

@@ -41,7 +41,7 @@ def _log(tokens: Array) -> Array:
 
 def _columns(batch: RequestBatch, answer: Array, counts: Array) -> Array:
     """(len(COUNTERS), N): what each request adds; ``answer`` (N,) is the class of what it took, ``counts`` (N,) whether it is counted."""
-    answered = batch.status < 400
+    answered = batch.answered
     log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
     quarter_in, quarter_out = log_in // 4, log_out // 4  # coarser, so that the sums of squares last for a week
     values = {
@@ -97,7 +97,7 @@ def _shingles(batch: RequestBatch, answer: Array) -> tuple[Array, Array]:
     billed = (_billed(batch) >> np.uint64(16)).astype(np.uint32)
     sampled = np.where(billed % np.uint32(SHINGLES_SAMPLED) == 0, billed, np.uint32(0))
     stood = np.column_stack([batch.text.stood, np.full(len(batch), NOW, np.uint8)])
-    answered = (batch.status < 400)[:, None]
+    answered = batch.answered[:, None]
     return np.column_stack([batch.text.shingles, sampled]) * answered, uses(batch.time, answer, stood)
 
 
@@ -205,7 +205,7 @@ def _moments(batch: RequestBatch) -> dict[str, Array]:
     """(N,) uint64 of each of ``MOMENTS``: minute and 32 bits of the model's hash; 0 for a request that was refused."""
     minute = (batch.time // 60_000).astype(np.uint64)
     model = batch.model >> np.uint64(32)
-    answered = (batch.status < 400).astype(np.uint64)
+    answered = batch.answered.astype(np.uint64)
     first = ((np.uint64(2**32 - 1) - minute) << np.uint64(32)) | model
     return {"model_first": first * answered, "model_last": ((minute << np.uint64(32)) | model) * answered}
 

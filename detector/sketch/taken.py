@@ -46,15 +46,20 @@ def counted(batch: RequestBatch, answer: Array) -> Array:
     So a burst of greetings makes no hour a busy one, and small talk of its own does not tell one account of a hydra from another.
     """
     some = (spread(batch.time) >> np.uint64(16)) % np.uint64(BRIEF_EACH) == 0
-    result: Array = (batch.status < 400) & ((answer > 0) | some)
+    result: Array = batch.answered & ((answer > 0) | some)
     return result
 
 
 def least(count: Callable[[str], Array]) -> Array:
-    """(N,) the lowest class that counts of each account, whose counters ``count`` tells."""
-    tokens, left = count("tokens_out"), count("counted")
-    below = np.zeros_like(tokens)
-    result = np.zeros(len(tokens), np.int64)
+    """(N,) the lowest class that counts of each account, whose counters ``count`` tells.
+
+    Where the log tells of no tokens, a full answer is taken to have those that it has at least: a client may choose that they are not told.
+    """
+    left = count("counted")
+    full = left - sum(count(each) for each in lower("counted"))
+    told = sum(count(each) for each in lower("tokens_out"))
+    tokens = np.maximum(count("tokens_out"), told + full * (max(MOST.values()) + 1))
+    below, result = np.zeros_like(tokens), np.zeros(len(tokens), np.int64)
     for number, (took, asked) in enumerate(zip(lower("tokens_out"), lower("counted"), strict=True), 1):
         below, left = below + count(took), left - count(asked)
         result[(below <= SHARE * tokens) & (tokens > 0) & (left > 0)] = number

@@ -72,6 +72,9 @@ class Body(Parameters):
     text: Any = None  # OpenAI's responses: an object; SGLang: the prompt
     instances: Any = None  # Vertex
     inputs: Any = None  # TGI
+    variables: Any = msgspec.field(
+        default=None, name="promptVariables"
+    )  # of a prompt that the provider keeps: Bedrock's; OpenAI's are in it
     max_output_tokens: int | None = None
     max_tokens_to_sample: int | None = None
     max_gen_len: int | None = None
@@ -128,11 +131,21 @@ class Body(Parameters):
         for instance in self.instances if isinstance(self.instances, list) else []:
             several += [instance.get(name) for name in ("content", "prompt", "messages")] if isinstance(instance, dict) else [instance]
         text = self.text if isinstance(self.text, str | list) else None
+        kept = self.prompt.get("variables") if isinstance(self.prompt, dict) else None
+        prompt = _filled(kept) if kept else self.prompt
         found: list[Any] = []
-        for given in (self.inputs, self.titan, self.prompt, text, talk, self.contents, self.input, self.messages):
+        for given in (self.inputs, self.titan, _filled(self.variables), prompt, text, talk, self.contents, self.input, self.messages):
             if given not in (None, "", [], {}) and given not in found:
                 found.append(given)
         return [*(given for given in several if given not in (None, "", [], {})), *found]
+
+
+def _filled(variables: Any) -> Any:
+    """What is put into a prompt that the provider keeps, as a turn."""
+    if not isinstance(variables, dict):
+        return variables
+    parts = [each if isinstance(each, dict) else {"type": "text", "text": str(each)} for each in variables.values()]
+    return [{"role": "user", "content": parts}] if parts else None
 
 
 def _all(*given: msgspec.Raw) -> msgspec.Raw:

@@ -21,6 +21,7 @@ PLACES = {  # where a body may hold what is asked
     "prompt": lambda text: text,
     "inputText": lambda text: text,
     "inputs": lambda text: text,
+    "promptVariables": lambda text: {"tone": {"text": DECOY}, "question": {"text": text}},
     "message": lambda text: text,
     "text": lambda text: text,
     "instances": lambda text: [{"prompt": DECOY}, {"messages": [{"role": "user", "content": text}]}],
@@ -133,3 +134,9 @@ def test_a_part_that_says_one_thing_and_shows_another_is_read_for_both() -> None
     assert DECOY in found
     assert f"{QUESTION}?" in found
     assert found.count(QUESTION) == 2
+
+
+@pytest.mark.parametrize("variable", [QUESTION, {"type": "input_text", "text": QUESTION}])
+@pytest.mark.parametrize("beside", [{}, {"input": DECOY}, {"messages": [{"role": "user", "content": DECOY}]}])
+def test_what_is_put_into_a_kept_prompt_is_asked(variable: Any, beside: dict[str, Any]) -> None:
+    assert QUESTION in read({"prompt": {"id": "pmpt_1", "version": "2", "variables": {"tone": DECOY, "question": variable}}, **beside})

@@ -22,7 +22,7 @@ from tests.property.strategies import columns, request
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
-BOUND_OF_LISTS = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
+BOUND_OF_LISTS = 3.5  # ... and when it stands in long texts, of which next to nothing is seen
 MODEL = Model(prior.load())
 
 

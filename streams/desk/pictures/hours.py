@@ -13,7 +13,7 @@ STEPS = 5  # shades
 
 
 def heat(hours: Sequence[int], begins: float) -> Markup:
-    """``hours`` are asks in each hour since ``begins`` (epoch seconds, a midnight in UTC), seven days of them."""
+    """``hours`` are counted requests in each hour since ``begins`` (epoch seconds, a midnight in UTC), seven days of them."""
     most = max([*hours, 1])
     parts = [text(LEFT + hour * CELL + CELL / 2, 12, f"{hour:02d}", "middle") for hour in range(0, 24, 3)]
     for day in range(len(hours) // 24):
@@ -27,9 +27,9 @@ def heat(hours: Sequence[int], begins: float) -> Markup:
             if asks:
                 said = "255+" if asks >= 255 else str(asks)
                 number = text(x + CELL / 2, y + 15, said if len(said) < 4 else "…", "middle", f"on-heat on-heat-{shade}")
-                parts.append(titled(cell + number, f"{name} {hour:02d}:00 UTC: {said} requests"))
+                parts.append(titled(cell + number, f"{name} {hour:02d}:00 UTC: {said} counted requests"))
             else:
                 parts.append(cell)
     busy = sum(asks > 0 for asks in hours)
-    said = f"{sum(hours):,} requests in {busy} of {len(hours)} hours, {most if busy else 0} at most in one"
-    return picture(LEFT + 24 * CELL + 4, TOP + len(hours) // 24 * CELL + 4, parts, "Requests in each hour of a week, UTC", said)
+    said = f"{sum(hours):,} counted requests in {busy} of {len(hours)} hours, {most if busy else 0} at most in one"
+    return picture(LEFT + 24 * CELL + 4, TOP + len(hours) // 24 * CELL + 4, parts, "Counted requests in each hour of a week, UTC", said)

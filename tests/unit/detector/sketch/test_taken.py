@@ -64,10 +64,23 @@ def test_a_log_without_tokens_counts_every_answer() -> None:
 
 
 def test_what_was_refused_was_not_asked() -> None:
-    refused = view([(TEXTS[0], 400)] * 50, status=400)
+    refused = view([(TEXTS[0], 0)] * 50, status=400)
     assert refused.asks[0] == 0
     assert not refused.state["slots"]["shingles"].any()
     assert not refused.hours.any()
+
+
+def test_who_hangs_up_has_the_answer_and_what_was_billed_was_answered() -> None:
+    assert view([(text, None) for text in TEXTS], status=499).asks[0] == 300
+    assert view([(text, 400) for text in TEXTS], status=500).asks[0] == 300
+    assert view([(text, 0) for text in TEXTS], status=500).asks[0] == 0
+
+
+def test_tokens_that_are_not_told_are_as_many_as_a_full_answer_has() -> None:
+    """A client may choose that an answer's tokens are not told, and have them told of what takes nothing."""
+    found = view([each for text in TEXTS for each in ((text, None), (text, 1))])
+    assert found.asks[0] == 300
+    assert found.once[0] > 0.8
 
 
 def test_a_burst_for_nothing_makes_no_hour_a_busy_one() -> None:
