@@ -100,7 +100,7 @@ def test_a_hydra_within_one_organisation_is_judged_as_the_one_heavy_account_that
         engine = run(requests, prior.load())
         found += [one for one in engine.context.campaigns if one.strength >= 0.0 and hydra & set(one.members)]
     apart, together = found
-    assert hydra <= set(apart.members)
+    assert len(hydra - set(apart.members)) <= 1, "of strangers, one of a hydra may not look like the others"
     assert "organization" not in apart.ties
     assert hydra <= set(together.members)
     assert len(together.members) <= len(hydra) + 1, "a stranger may look like its accounts"
