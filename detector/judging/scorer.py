@@ -134,16 +134,14 @@ class Scorer:
         ]
         return np.array(found, dtype=np.float64)
 
-    def standing(self, names: Sequence[str], records: Array) -> Array:
-        """(N,) evidence as it stands now: an account's own or its campaign's."""
-        own = np.where(self.kept(records), np.maximum(records["current"], self.context.height), records["current"])
-        result: Array = np.maximum(own, self.shares(names))
-        return result
+    def own(self, records: Array) -> Array:
+        """(N,) accounts' own evidence as it stands now.
 
-    def kept(self, records: Array) -> Array:
-        """(N,) whom the prior flags and no ruling speaks against: others were taught to be worse, and the flag rose with them."""
-        height, shipped = self.context.prior_height, records["shipped"]
-        result: Array = (shipped >= height) & (records["current"] >= shipped)
+        Whom the prior flags and no ruling speaks against stays at the flag's height: others were taught to be worse, and it rose with them.
+        """
+        current, shipped = records["current"], records["shipped"]
+        kept = (shipped >= self.context.prior_height) & (current >= shipped)
+        result: Array = np.where(kept, np.maximum(current, self.context.height), current)
         return result
 
     def as_ruled(self, names: Sequence[str], rows: Array, standing: Array) -> Array:

@@ -136,8 +136,9 @@ class Shard:
         settings, records, names = self.settings, self.accounts.records, self.accounts.names(position)
         mine = records[position]
         held = mine["held"].copy()
-        standing = self.scorer.standing(names, mine)
-        mine["evidence"] = np.where(self.scorer.kept(mine), np.maximum(mine["evidence"], standing), mine["evidence"])
+        own = self.scorer.own(mine)
+        mine["evidence"] = np.maximum(mine["evidence"], own)
+        standing = np.maximum(own, self.scorer.shares(names))
         if self.scorer.word.ruled:
             standing = self.scorer.as_ruled(names, self.accounts.rows[position], standing)
         asked = verdict.level_of(standing, self.scorer.context.height, settings)

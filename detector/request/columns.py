@@ -26,6 +26,7 @@ Array = npt.NDArray[Any]
 
 _NONE = bytes(8)  # a hash of nothing
 HUNG_UP = 499  # the status that gateways log where the client closed the connection before the answer's end
+BYTES_A_TOKEN = 4  # of text, about
 NO_HASH = 0  # the hash of a field that the record does not carry
 
 
@@ -34,7 +35,7 @@ class RequestBatch:
     """N requests as columns of length N. Hashes are ``uint64`` and 0 where the field is absent.
 
     ``time`` is event time in milliseconds since the epoch; ``created`` and the two limits are 0 where
-    unknown; token counts are 0 where the gateway did not log them. ``text`` holds what is left of the prompts.
+    unknown; token counts are 0 where the gateway logged neither them nor the answer. ``text`` holds what is left of the prompts.
     """
 
     accounts: Array  # object: account ids
@@ -223,7 +224,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         request=_identities(of["request_id"], of["account_id"], times),
         time=np.array(times, dtype=np.int64),
         tokens_in=_counts(used["prompt_tokens"]),
-        tokens_out=_counts(used["completion_tokens"]),
+        tokens_out=_taken(_counts(used["completion_tokens"]), of["response"]),
         cached=_counts(used["cached_tokens"]),
         status=_counts(of["status"]),
         length_stop=_equal(of["finish_reason"], "length"),
@@ -264,6 +265,14 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
             [each.answers for each in said],
         ),
     )
+
+
+def _taken(told: Array, answers: Sequence[str | None]) -> Array:
+    """(N,) tokens of the answers: ``told`` (N,) as they were billed, or as many as the text that was logged has."""
+    for row in np.flatnonzero(told == 0).tolist():
+        if text := answers[row]:
+            told[row] = -(-len(text.encode(errors="surrogatepass")) // BYTES_A_TOKEN)
+    return told
 
 
 def _identities(ids: Sequence[str], accounts: Sequence[str], times: Sequence[int]) -> Array:

@@ -85,7 +85,7 @@ def _round_the_clock(view: View) -> Array:
 
 
 def _new_answers(view: View) -> Array:
-    return _log(view.count("tokens_out") * view.once)
+    return _log(view.tokens * view.once)
 
 
 def _worth(view: View) -> Array:
@@ -142,7 +142,7 @@ FEATURES: tuple[Feature, ...] = (
         "was answered {value} requests (median {median}, 99th percentile {p99})", power=True, stands_in=True,
     ),
     Feature(
-        "answer_tokens", lambda v: _log(v.count("tokens_out")), "tokens", 0, 28, 1, "population", "paid", SLOWER,
+        "answer_tokens", lambda v: _log(v.tokens), "tokens", 0, 28, 1, "population", "paid", SLOWER,
         "What is stolen is the answers; the provider counts them.",
         "took {value} tokens of answers (median {median}, 99th percentile {p99})",
         atlas=COST, power=True, rests_on=("tokens",), stands_in=True,

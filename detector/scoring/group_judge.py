@@ -55,7 +55,7 @@ class Standing:
         self.most = _span(groups.quantile(member, 0.9), -6.0, 1.0)
         self.many = _span(np.log2(np.maximum(groups.size, 1)), 1.5, 6.0)
         close = [groups.subjects, groups.lengths("log_in"), groups.lengths("log_out"), groups.rhythm]
-        like = [view.mean("log_in") / 16.0, view.answer_length, np.log2(1.0 + view.novelty), np.log2(1.0 + view.asks)]
+        like = [view.question_length, view.answer_length, np.log2(1.0 + view.novelty), np.log2(1.0 + view.asks)]
         parts = [_span(groups.closer(each), 0.0, 4.0) for each in close] + [_span(groups.likeness(each), 0.0, 3.0) for each in like]
         self.alike = np.mean(parts, axis=0)
         self.steady = _span(groups.steady, 0.3, 0.9)

@@ -86,11 +86,12 @@ class Groups:
 
     def lengths(self, name: str) -> Array:
         """F statistic of a logarithm that is summed over requests: variance between members over that within them, 1 by chance."""
-        asks, members = self.asks * self.kept, self.total(self.kept)
+        asks = np.maximum(self.view.told[self.member], 1.0)
+        kept, members = asks * self.kept, self.total(self.kept)
         total, squared = self.count(name) * self.kept, self.count(f"{name}_squared") * self.kept * 16.0  # kept in quarters
-        within = np.maximum(self.total(squared - total**2 / self.asks), 0.0) / np.maximum(self.total(asks) - members, 1.0)
-        mean = self.total(total) / self.total(asks)
-        spread = self.total(asks * (total / self.asks - mean[self.group]) ** 2) / np.maximum(members - 1, 1)
+        within = np.maximum(self.total(squared - total**2 / asks), 0.0) / np.maximum(self.total(kept) - members, 1.0)
+        mean = self.total(total) / self.total(kept)
+        spread = self.total(kept * (total / asks - mean[self.group]) ** 2) / np.maximum(members - 1, 1)
         result: Array = spread / np.maximum(within, SMALLEST)
         return result
 

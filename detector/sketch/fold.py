@@ -24,7 +24,7 @@ from siphonwatch.detector.sketch.row import (
     TURNS,
     empty,
 )
-from siphonwatch.detector.sketch.taken import BY_CLASS, classes, counted, lower
+from siphonwatch.detector.sketch.taken import BY_CLASS, classes, counted, lower, timed, untold
 from siphonwatch.detector.sketch.uses import uses
 
 if TYPE_CHECKING:
@@ -41,21 +41,23 @@ def _log(tokens: Array) -> Array:
 
 def _columns(batch: RequestBatch, answer: Array, counts: Array) -> Array:
     """(len(COUNTERS), N): what each request adds; ``answer`` (N,) is the class of what it took, ``counts`` (N,) whether it is counted."""
-    answered = batch.answered
+    answered, dark = batch.answered, untold(batch)
+    told = counts & ~dark
     log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
     quarter_in, quarter_out = log_in // 4, log_out // 4  # coarser, so that the sums of squares last for a week
     values = {
         "requests": np.ones(len(batch), np.int64),
         "answered": answered,
         "counted": counts,
+        "untold": dark,
         "limited": batch.status == 429,
         "filtered": batch.filtered,
         "cut": batch.length_stop,
         "tokens_out": batch.tokens_out,
-        "log_in": log_in * counts,
-        "log_in_squared": quarter_in * quarter_in * counts,
-        "log_out": log_out * counts,
-        "log_out_squared": quarter_out * quarter_out * counts,
+        "log_in": log_in * told,
+        "log_in_squared": quarter_in * quarter_in * told,
+        "log_out": log_out * told,
+        "log_out_squared": quarter_out * quarter_out * told,
         "follow_ups": batch.follow_up,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
@@ -98,7 +100,7 @@ def _shingles(batch: RequestBatch, answer: Array) -> tuple[Array, Array]:
     sampled = np.where(billed % np.uint32(SHINGLES_SAMPLED) == 0, billed, np.uint32(0))
     stood = np.column_stack([batch.text.stood, np.full(len(batch), NOW, np.uint8)])
     answered = batch.answered[:, None]
-    return np.column_stack([batch.text.shingles, sampled]) * answered, uses(batch.time, answer, stood)
+    return np.column_stack([batch.text.shingles, sampled]) * answered, uses(batch.time, answer, untold(batch), stood)
 
 
 def _turns(batch: RequestBatch, answer: Array) -> dict[str, Array]:
@@ -175,6 +177,7 @@ def fold(batch: RequestBatch, owner: Array, rows: int) -> Array:
         *_shingles(batch, answer),
         _turns(batch, answer),
         counts,
+        timed(batch, counts),
     )
     age = newest[whole.owner] - generation[order]
     slot = generation[order] % 2
@@ -228,6 +231,7 @@ class _Offered:
     uses: Array
     turns: dict[str, Array]
     counts: Array
+    timed: Array  # (N,) which ones make an hour busy
 
 
 def _fold_generation(part: Array, batch: RequestBatch, mine: _Sorted, offered: _Offered) -> None:
@@ -240,9 +244,10 @@ def _fold_generation(part: Array, batch: RequestBatch, mine: _Sorted, offered: _
     content = batch.text.content[chosen].astype(np.int32)
     content[~counts] = 0
     part["content"][present] = np.add.reduceat(content, first, axis=0, dtype=np.int32)
-    hour = (batch.time[chosen] // 3_600_000 % HOURS)[counts]
+    timed = offered.timed[chosen]
+    hour = (batch.time[chosen] // 3_600_000 % HOURS)[timed]
     met = np.flatnonzero(np.bincount(hour, minlength=HOURS))  # few of the week's, as a log goes on in time
-    cell = run[counts] * len(met) + np.searchsorted(met, hour)
+    cell = run[timed] * len(met) + np.searchsorted(met, hour)
     hours = np.zeros((runs, HOURS), np.uint8)
     hours[:, met] = narrow(np.bincount(cell, minlength=runs * len(met)).reshape(runs, len(met)), np.uint8)
     part["hours"][present] = hours

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from siphonwatch.detector.request.fingerprint import ANSWERS_SAMPLED, NORM, SHINGLES_SAMPLED
 from siphonwatch.detector.sketch.registers import cardinality, merge_bottom, merge_bottom_marked
 from siphonwatch.detector.sketch.row import COUNTER, GENERATION, HOURS
-from siphonwatch.detector.sketch.taken import least, lower
+from siphonwatch.detector.sketch.taken import UNTOLD, least, lower
 from siphonwatch.detector.sketch.uses import WAS_ANSWER, asked_with, requests
 
 Array = npt.NDArray[Any]
@@ -57,8 +57,13 @@ class View:
 
     @cached_property
     def _least(self) -> Array:
-        """(N,) the lowest class of answers whose requests count."""
-        return least(self.count)
+        """(N,) the lowest class of answers whose requests count, untold answers taken for full ones."""
+        return least(self.count, UNTOLD)
+
+    @cached_property
+    def _heard(self) -> Array:
+        """(N,) the same, untold answers taken for nothing: what is new in these requests is new."""
+        return least(self.count, 0)
 
     def taken(self, name: str) -> Array:
         """A counter of :data:`siphonwatch.detector.sketch.taken.BY_CLASS`, of the requests that count."""
@@ -69,8 +74,14 @@ class View:
 
     @cached_property
     def asks(self) -> Array:
-        """Requests that were answered and took enough to count; all that were answered where short answers are what the account takes."""
-        return np.where(self._least > 0, self.taken("counted"), self.count("answered"))
+        """Requests that were answered and took enough to count; all that were answered where short answers are what the account takes.
+
+        Of the untold ones as many as there are prompts that no other request sent: so far they ask, and no further do they excuse.
+        """
+        untold = self.count("untold")
+        told = np.where(self._least > 0, self.taken("counted"), self.count("answered")) - untold
+        legible = (self.prompts > 0) & (self.prompts < PROMPTS_TOLD)
+        return np.asarray(told + np.where(legible, np.clip(self.prompts - told, 0.0, untold), untold))
 
     def of_asks(self, name: str, doubt: float = 0.0) -> Array:
         """How many requests had ``name``, for each ask, in [0, 1]; ``doubt`` as in :meth:`share`."""
@@ -79,13 +90,28 @@ class View:
 
     @cached_property
     def answer_length(self) -> Array:
-        """Mean of log2(1 + tokens) over the answers that count."""
-        result: Array = self.taken("log_out") / np.maximum(self.taken("counted"), 1.0) / 16.0
+        """Mean of log2(1 + tokens) over the answers that count and are told; untold ones have theirs where there are no others."""
+        untold = self.count("untold")
+        told = self.taken("counted") - untold
+        mean: Array = self.taken("log_out") / np.maximum(told, 1.0) / 16.0
+        return np.where((told > 0) | (untold == 0), mean, np.log2(1.0 + UNTOLD))
+
+    @cached_property
+    def told(self) -> Array:
+        """Counted requests whose tokens the log tells."""
+        result: Array = self.count("counted") - self.count("untold")
         return result
 
-    def mean(self, name: str, of: str = "counted") -> Array:
-        """``name`` summed over requests, for each ``of``; 0 where there are none."""
-        result: Array = self.count(name) / np.maximum(self.count(of), 1.0)
+    @cached_property
+    def question_length(self) -> Array:
+        """Mean of log2(1 + tokens) of the questions that are counted and told; 0 where there are none."""
+        result: Array = self.count("log_in") / np.maximum(self.told, 1.0) / 16.0
+        return result
+
+    @cached_property
+    def tokens(self) -> Array:
+        """Tokens of all answers, the untold ones as they are taken."""
+        result: Array = self.count("tokens_out") + UNTOLD * self.count("untold")
         return result
 
     def _map(self, name: str) -> Array:
@@ -135,7 +161,7 @@ class View:
         slots = self.state["slots"]
         one, other = slots[:, 0], slots[:, 1]
         hashes, used = merge_bottom_marked(one["shingles"], one["shingle_uses"], other["shingles"], other["shingle_uses"])
-        counts = requests(used, self._least)
+        counts = requests(used, self._least, self._heard)
         often = np.clip(self.asks * BOILERPLATE, 3.0, 255.0)
         counts[counts >= often[:, None]] = 0
         return hashes, counts, used
@@ -147,7 +173,7 @@ class View:
         Boilerplate is what a quarter of the requests hold: a system prompt, a template, a constant turn.
         """
         hashes, counts, used = self._text
-        return np.where(asked_with(used, self._least), hashes, np.uint32(0)), counts
+        return np.where(asked_with(used, self._heard), hashes, np.uint32(0)), counts
 
     def _distinct(self, chosen: Array) -> Array:
         """Distinct shingles of a kind, ``chosen`` (N, k) of those kept, by the k-th smallest hash (Bar-Yossef et al. 2002)."""

@@ -9,7 +9,7 @@ advancing commutes with merging.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,9 @@ from siphonwatch.detector.sketch.registers import (
 )
 from siphonwatch.detector.sketch.taken import BY_CLASS, lower
 
-if TYPE_CHECKING:
-    pass
-
 Array = npt.NDArray[Any]
 
-VERSION = 5  # of the wire form; raise it with every change of ROW or of a hash
+VERSION = 6  # of the wire form; raise it with every change of ROW or of a hash
 GENERATION = 7 * 24 * 3600  # seconds
 HOURS = GENERATION // 3600
 MINUTES = 16  # of the short ring that peaks of rate are read from
@@ -36,7 +33,8 @@ MINUTES = 16  # of the short ring that peaks of rate are read from
 TOKENS = 64  # tokens in one unit of the ring of tokens a minute: two bytes reach four million
 
 COUNTERS = (
-    "requests", "answered", "counted", "limited", "filtered", "cut", "tokens_out", "log_in", "log_in_squared", "log_out", "log_out_squared",
+    "requests", "answered", "counted", "untold", "limited", "filtered", "cut",
+    "tokens_out", "log_in", "log_in_squared", "log_out", "log_out_squared",
     *(part for name in BY_CLASS for part in lower(name)),
     "follow_ups", "systems", "end_users", "tools", "roomy", "cold", "samples", "logprobs", "logit_bias",
     *(f"cue_{name}" for name in cues.FAMILY_NAMES),

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from siphonwatch.detector.request.columns import BYTES_A_TOKEN
 from siphonwatch.detector.request.request import Request, Usage
 from siphonwatch.streams.formats import assemble
 from siphonwatch.streams.formats.answers import answer
@@ -26,7 +27,6 @@ from siphonwatch.streams.formats.body import body
 from siphonwatch.streams.formats.kinds import other
 from siphonwatch.streams.formats.lenient import MissingError, Reader, Reading
 
-BYTES_A_TOKEN = 4
 LLM = ("GatewayLlmLogs", "ApiManagementGatewayLlmLog")
 LOOKED_FOR = "properties.objectId, apimSubscriptionId, userId and callerIpAddress"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
 from siphonwatch.detector.scoring.features import matrix
@@ -22,7 +22,7 @@ from tests.property.strategies import columns, request
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
-BOUND_OF_LISTS = 3.5  # ... and when it is asked for by its number, in a list that is sent again
+BOUND_OF_LISTS = 5.0  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
 BOUND_OF_MIDST = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
 MODEL = Model(prior.load())
 
@@ -138,7 +138,7 @@ def test_another_way_to_put_a_question_does_not_lower_the_odds_by_more_than_the_
     plain, otherwise = [], []
     for at in range(count):
         text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
+        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
         messages, parameters = WAYS[way](text)
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=messages, parameters=parameters))
@@ -156,7 +156,7 @@ def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, 
         tasks = "\n".join(f"{number}. {each}" for number, each in enumerate(texts[first : first + listed], 1))
         asked = f"Do task {at - first + 1}."
         messages = [Message("system", tasks), Message("user", asked)] if apart else [Message("user", f"{tasks}\n{asked}")]
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
+        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=messages))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS
@@ -170,7 +170,7 @@ def test_a_question_in_the_midst_of_a_long_text_is_a_prompt_of_its_own(count: in
     for at in range(count):
         text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
         around = f"{(SYSTEM * 9)[:before]} {text} {(SYSTEM * 40)[:after]}"
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)])
+        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
         plain.append(made)
         otherwise.append(msgspec.structs.replace(made, messages=[Message("user", around)]))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_MIDST
@@ -188,18 +188,25 @@ CHAFF: dict[str, tuple[int, Callable[[str, str], list[str]]]] = {
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(60, 150), st.sampled_from(sorted(CHAFF)), st.booleans(), st.integers(200, 600), st.integers(0, 10**6))
-def test_what_takes_next_to_nothing_excuses_nobody(count: int, chaff: str, refused: bool, took: int, salt: int) -> None:
-    """A question sent again for one token is no repeat, a hundred greetings are no small talk, and what is refused was not asked."""
+@given(
+    st.integers(60, 150), st.sampled_from(sorted(CHAFF)), st.sampled_from(["told", "refused", "hung up", "unmetered"]), st.booleans(),
+    st.integers(200, 600), st.integers(0, 10**6),
+)  # fmt: skip
+def test_what_takes_next_to_nothing_excuses_nobody(count: int, chaff: str, end: str, plainly: bool, took: int, salt: int) -> None:
+    """A question sent again for one token is no repeat, a hundred greetings are no small talk, and what is refused was not asked.
+
+    Nor is what is hung up on or not metered, whether the harvest's own answers are told or not.
+    """
+    assume((chaff, end) != ("a burst now and then", "unmetered"))  # what no log tells from a busy hour: see ADR 24
     each, added = CHAFF[chaff]
     tokens = max(min(took // (8 * each), 16), 1)
     plain, beside, before = [], [], "Hi"
     for at in range(count):
         text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14 + at % 5))
         when = 1_790_000_000.0 + 1_200.0 * at
-        plain.append(Request(f"r{at}", when, "a", "m", messages=[Message("user", text)], usage=Usage(40, took)))
+        plain.append(Request(f"r{at}", when, "a", "m", messages=[Message("user", text)], usage=Usage(40, took) if plainly else None))
         for number, said in enumerate(added(text, before)):
-            used, status = (None, 400) if refused else (Usage(40, tokens), 200)
+            used, status = {"told": (Usage(40, tokens), 200), "refused": (None, 400), "hung up": (Usage(40), 499)}.get(end, (None, 200))
             made = Request(
                 f"c{at}-{number}", when + 1 + 0.7 * number, "a", "m", messages=[Message("user", said)], usage=used, status=status
             )

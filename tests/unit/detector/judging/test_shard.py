@@ -53,10 +53,21 @@ def test_what_the_prior_flags_stays_flagged_until_a_ruling_speaks_against_it() -
     records = np.zeros(5, Shard(scorer).accounts.records.dtype)
     records["shipped"] = [1.5, 1.5, 0.5, 1.5, 1.5]
     records["current"] = [1.6, 1.4, 2.9, 3.5, -4.0]
-    assert scorer.kept(records).tolist() == [True, False, False, True, False]
-    assert scorer.standing([*NAMES, "d", "e"], records).tolist() == [3.0, pytest.approx(1.4), pytest.approx(2.9), 3.5, -4.0]
+    assert scorer.own(records).tolist() == [3.0, pytest.approx(1.4), pytest.approx(2.9), 3.5, -4.0]
     context.height, context.lift = 3.0, 0.0
-    assert scorer.standing([*NAMES, "d", "e"], records).tolist() == pytest.approx(records["current"].tolist()), "nobody taught anything"
+    assert scorer.own(records).tolist() == pytest.approx(records["current"].tolist()), "nobody taught anything"
+
+
+def test_who_is_kept_flagged_is_kept_at_the_height_and_no_group_lends_for_good() -> None:
+    context = Context(height=3.0, lift=2.0)
+    shard = Shard(Scorer(prior.load(), DEFAULT, context))
+    records = np.zeros(3, shard.accounts.records.dtype)
+    records["shipped"], records["current"], records["evidence"] = 1.5, 1.6, 1.6
+    shard.accounts.put(NAMES, state.empty(3), records)
+    context.campaigns = [campaign()]
+    shard.grouped(context, frozenset(), HOUR, 1)
+    assert shard.scorer.shares(NAMES).min() > 3.0, "the group stands higher"
+    assert shard.accounts.records["evidence"][:3].tolist() == [3.0] * 3
 
 
 def test_who_is_in_no_campaign_any_more_is_a_change() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
-from siphonwatch.detector.request.request import Message, Parameters, Part, Request
+from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
 from siphonwatch.detector.request.turns import along, stands_for, turns
 from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
@@ -76,7 +76,8 @@ def test_tools_alone_do_not_make_a_log_hold_prompts() -> None:
 
 
 def new_share(requests: list[Request]) -> float:
-    made = batch(requests, [round(float(each.timestamp) * 1000) for each in requests])
+    paid = [msgspec.structs.replace(each, usage=Usage(40, 400)) for each in requests]
+    made = batch(paid, [round(float(each.timestamp) * 1000) for each in requests])
     return float(View(fold(made, np.zeros(len(requests), np.int64), 1)).once[0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
-from siphonwatch.detector.request.request import Message, Request
+from siphonwatch.detector.request.request import Message, Request, Usage
 from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import ITEM, View
 
@@ -13,7 +13,10 @@ LIST = " ".join(f"{at}. explain item{at} of catalogue{at % 7} to reader{at * 13}
 
 
 def view(texts: list[list[Message]]) -> View:
-    made = [Request(f"r{at}", 1_790_000_000.0 + 100.0 * at, "a", "m", messages=messages) for at, messages in enumerate(texts)]
+    made = [
+        Request(f"r{at}", 1_790_000_000.0 + 100.0 * at, "a", "m", messages=messages, usage=Usage(40, 400))
+        for at, messages in enumerate(texts)
+    ]
     return View(fold(batch(made, [int(each.timestamp * 1000) for each in made]), np.zeros(len(made), np.int64), 1))  # type: ignore[operator]
 
 

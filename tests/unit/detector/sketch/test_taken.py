@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request, Usage
 from siphonwatch.detector.sketch.fold import fold
 from siphonwatch.detector.sketch.quantities import View
-from siphonwatch.detector.sketch.taken import BRIEF_EACH
+from siphonwatch.detector.sketch.taken import BRIEF_EACH, UNTOLD
 
 TEXTS = [" ".join(f"w{at * 31 + place}" for place in range(20)) for at in range(300)]
 
@@ -59,8 +60,41 @@ def test_each_class_counts_from_a_fifth_of_the_tokens_on() -> None:
     assert all(fewer <= more for fewer, more in pairwise(asks(short, 100) for short in range(0, 40, 5)))
 
 
-def test_a_log_without_tokens_counts_every_answer() -> None:
-    assert view([(text, None) for text in TEXTS]).asks[0] == 300
+def test_a_log_without_tokens_counts_every_answer_to_a_prompt_of_its_own() -> None:
+    found = view([(text, None) for text in TEXTS])
+    assert found.asks[0] == pytest.approx(300, rel=0.03), "the map of prompts estimates"
+    assert found.tokens[0] == 300 * UNTOLD
+    assert found.answer_length[0] == np.log2(1.0 + UNTOLD)
+    again = view([(text, None) for text in TEXTS for _ in range(3)])
+    assert again.asks[0] == found.asks[0]
+    assert again.novelty[0] == pytest.approx(found.novelty[0], rel=0.03)
+    assert again.once[0] >= found.once[0]
+
+
+def test_untold_requests_of_a_log_without_prompts_are_all_asks() -> None:
+    assert view([("", None)] * 300).asks[0] == 300
+
+
+def test_who_hangs_up_hides_no_harvest_of_short_answers() -> None:
+    """Taken for full answers, what is hung up on would be all that counts."""
+    plain = view([(text, 100) for text in TEXTS])
+    found = view([each for text in TEXTS for each in ((text, 100), *[("ok", None)] * 4)])
+    assert found.new_shingles[0] >= 0.9 * plain.new_shingles[0]
+    assert found.novelty[0] >= 0.9 * plain.novelty[0]
+    assert found.answer_length[0] >= plain.answer_length[0]
+
+
+def test_an_untold_answer_dilutes_no_length() -> None:
+    found = view([each for text in TEXTS for each in ((text, 400), (text, None))])
+    assert found.answer_length[0] == view([(text, 400) for text in TEXTS]).answer_length[0]
+    assert found.asks[0] == pytest.approx(600, rel=0.03), "billed at two lengths, a text may be two"
+    assert found.once[0] > 0.8
+
+
+def test_an_answer_whose_text_is_logged_is_told() -> None:
+    made = Request("r", 1_790_000_000.0, "a", "m", messages=[Message("user", "why?")], response="b" * 402)
+    assert batch([made], [0]).tokens_out.tolist() == [101]
+    assert batch([msgspec.structs.replace(made, usage=Usage(3, 7))], [0]).tokens_out.tolist() == [7]
 
 
 def test_what_was_refused_was_not_asked() -> None:
@@ -71,16 +105,17 @@ def test_what_was_refused_was_not_asked() -> None:
 
 
 def test_who_hangs_up_has_the_answer_and_what_was_billed_was_answered() -> None:
-    assert view([(text, None) for text in TEXTS], status=499).asks[0] == 300
+    assert view([(text, None) for text in TEXTS], status=499).asks[0] == pytest.approx(300, rel=0.03)
     assert view([(text, 400) for text in TEXTS], status=500).asks[0] == 300
     assert view([(text, 0) for text in TEXTS], status=500).asks[0] == 0
 
 
-def test_tokens_that_are_not_told_are_as_many_as_a_full_answer_has() -> None:
+def test_what_is_told_of_next_to_nothing_excuses_no_untold_answer() -> None:
     """A client may choose that an answer's tokens are not told, and have them told of what takes nothing."""
-    found = view([each for text in TEXTS for each in ((text, None), (text, 1))])
+    found = view([each for text in TEXTS for each in ((text, None), (text, 1), (text, 1))])
     assert found.asks[0] == 300
     assert found.once[0] > 0.8
+    assert found.answer_length[0] == np.log2(1.0 + UNTOLD)
 
 
 def test_a_burst_for_nothing_makes_no_hour_a_busy_one() -> None:
