@@ -13,16 +13,19 @@ import numpy as np
 from siphonwatch.detector.request.request import Message, Part, Request
 from siphonwatch.detector.request.times import EARLIEST, LATEST, all_epoch_ms
 from siphonwatch.streams.formats.base import NAME_LIMIT, RECORD_LIMIT, Decoded, Format
-from siphonwatch.streams.formats.lenient import Reader, Reading
+from siphonwatch.streams.formats.lenient import WRONG_TYPE, Reader, Reading, loads
 from siphonwatch.streams.formats.turns import turns_of
 
 _json = msgspec.json.Decoder(Request)
+_SPEAKERS = {"role", "name"}  # what a turn has beside what it says
 
 
 def _message(value: Any, reading: Reading) -> Message:
     """A turn that is not as the format has it, read as any dialect's."""
     turns = turns_of([value], reading)
     if len(turns) == 1:
+        if turns[0].content is None and isinstance(value, dict) and any(value[name] is not None for name in value.keys() - _SPEAKERS):
+            reading.note("messages", WRONG_TYPE)
         return turns[0]
     if not turns:
         return Message("user")  # noted, or nothing but nulls
@@ -35,9 +38,23 @@ def _message(value: Any, reading: Reading) -> Message:
 _reader = Reader(Request, {Message: _message})
 
 
+def _silent(turn: Message) -> bool:
+    """Whether a turn or a part of it says nothing and calls nothing: what it says may stand under another dialect's name."""
+    if isinstance(turn.content, list):
+        return any(each.text is None and not (each.image_url or each.input_audio or each.file) for each in turn.content)
+    return turn.content is None and not turn.tool_calls and not turn.function_call
+
+
 def read(record: bytes, reading: Reading) -> Iterable[Request]:
     """The one request of a record."""
-    return (_reader.read(record, reading),)
+    made = _reader.read(record, reading)
+    if any(map(_silent, made.messages or ())):
+        given = loads(record, reading)["messages"]
+        if isinstance(given, list) and len(given) == len(made.messages or ()):
+            made.messages = [
+                _message(each, reading) if _silent(turn) else turn for each, turn in zip(given, made.messages or (), strict=True)
+            ]
+    return (made,)
 
 
 FORMAT = Format(
@@ -66,6 +83,8 @@ def all_at_once(records: Sequence[bytes]) -> Decoded | None:
     if len(requests) != len(records):
         return None
     if len(times) and not (times.min() >= EARLIEST and times.max() <= LATEST):
+        return None
+    if any(_silent(turn) for request in requests for turn in request.messages or ()):
         return None
     names = [request.account_id for request in requests]
     if names and (max(map(len, names)) > NAME_LIMIT or not all(map(str.strip, names))):

@@ -177,11 +177,13 @@ def parts_of(content: Any, depth: int = 0) -> Iterator[Part]:
             yield from [Part(kind, part.text) if kind and part.type == "text" else part for part in found]
     enclosed = [name for name in ENCLOSURES if name in content]
     if not texts:
-        yield Part(kind or ENCLOSURES.get(enclosed[0] if enclosed else "", "other"), _enclosed(content, enclosed))
+        held = _enclosed(content, enclosed) or text_of({name: each for name, each in content.items() if each and name not in ABOUT})
+        yield Part(kind or ENCLOSURES.get(enclosed[0] if enclosed else "", "other"), held)
     elif held := _enclosed(content, enclosed):  # a part that says one thing and encloses another
         yield Part(ENCLOSURES.get(enclosed[0] if enclosed else "", "other"), held)
 
 
+ABOUT = ("type", "cache_control", "cachePoint", "signature", "encrypted_content")  # a part, and no text of it
 TEXTS = ("text", "content", "input_text", "thinking", "transcript", "refusal", "value")
 
 

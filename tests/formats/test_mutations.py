@@ -145,6 +145,32 @@ def test_an_odd_parameter_costs_itself_in_every_format(format: str, name: str, o
     assert found.unread == {(format, name, "wrong type"): 1}
 
 
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "user", "parts": [{"text": "why is it so?"}]},
+        {"role": "user", "text": "why is it so?"},
+        {"role": "user", "content": [{"content": "why is it so?"}]},
+        {"role": "user", "content": [{"type": "text", "value": "why is it so?"}]},
+        {"role": "user", "content": [{"type": "text", "text": None, "parts": ["why is it so?"]}]},
+        {"role": "user", "content": [{"type": "of_another_time", "says": {"parts": ["why is it so?"]}}]},
+    ],
+)
+def test_a_native_turn_in_another_dialect_is_read_beside_turns_in_the_formats_own(turn: dict[str, Any]) -> None:
+    own = {"role": "user", "content": "why is it so?"}
+    alike = [json.dumps({**NATIVE, "messages": [{"role": "system", "content": "be brief"}, each]}).encode() for each in (own, turn)]
+    found = decoder("native").decode(alike)
+    assert not found.unread
+    one, other = batch(found.requests, found.times).text.prompt
+    assert one == other
+
+
+def test_a_native_turn_that_nobody_can_read_is_counted() -> None:
+    found = decoder("native").decode([json.dumps({**NATIVE, "messages": [{"role": "user", "says": 7}]}).encode()])
+    assert len(found.requests) == 1
+    assert found.unread == {("native", "messages", "wrong type"): 1}
+
+
 @pytest.mark.parametrize("format", ["native", "nginx", "kong", "litellm", "databricks", "bedrock"])
 @pytest.mark.parametrize("extra", ["system", "instructions", "input", "prompt", "text", "contents", "inferenceConfig", "metadata", "user"])
 @pytest.mark.parametrize("odd", [0, True, [], {"a": 1}, [[1, 2]], "x", None])
