@@ -123,7 +123,10 @@ class _ByNumber:
 
 
 class _Chaff:
-    """Requests added beside each for next to nothing: repeats, small talk, bursts; what a log counts, and nobody wanted answered."""
+    """Requests added beside each for next to nothing: repeats, small talk, bursts; what a log counts, and nobody wanted answered.
+
+    Of no tokens at all where the client hangs up before the first comes.
+    """
 
     def __init__(self, tokens: int, added: Callable[[str, list[str], random.Random], list[str]]) -> None:
         self.tokens, self.added = tokens, added
@@ -137,11 +140,12 @@ class _Chaff:
         question, sent = _split(request)[1], self.sent[request.account_id]
         texts, began = self.added(question, sent, rng), epoch_ms(request.timestamp) / 1000
         sent.append(question)
+        told = self.tokens > 0
         return [
             msgspec.structs.replace(
                 request, request_id=f"{request.request_id}+{number}", timestamp=began + 1.5 + number, messages=[_user(text)], prompt=None,
-                parameters=Parameters(max_tokens=self.tokens), usage=Usage(8 + len(text) // 4, self.tokens), finish_reason="length",
-                response=None,
+                parameters=Parameters(max_tokens=self.tokens) if told else request.parameters, response=None, status=200 if told else 499,
+                usage=Usage(8 + len(text) // 4, self.tokens) if told else None, finish_reason="length" if told else None,
             )
             for number, text in enumerate(texts)
         ]  # fmt: skip
@@ -236,6 +240,8 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "by number from a list": (_ByNumber(50),),
     "in the midst of a long text": (_wrapped(lambda question: f"{(_FILLER * 6)[:400]}\n{question[:700]}\n{(_FILLER * 30)[:2600]}"),),
     "each question again, for one token": (_Chaff(1, lambda question, sent, rng: [question]),),
+    "unmetered": (lambda request, rng: {"usage": None},),
+    "each question again, hung up on": (_Chaff(0, lambda question, sent, rng: [question]),),
     "earlier questions again, for one token": (_Chaff(1, lambda question, sent, rng: rng.sample(sent, min(len(sent), 2))),),
     "greetings between, for one token": (_Chaff(1, lambda question, sent, rng: [rng.choice(_SMALL) for _ in range(3)]),),
     "greetings in bursts, for one token": (_Chaff(1, lambda question, sent, rng: ["ok"] * (60 if len(sent) % 20 == 0 else 0)),),
@@ -269,6 +275,7 @@ _PAIRS = (
     ("invented turns, long", "constant last turn", "end users Zipf"),
     ("constant text around", "question in a tool's result", "tools on"),
     ("user agents mixed", "sampling at random", "words at random around"),
+    ("unmetered", "each question again, hung up on"),
     ("user agents mixed", "sampling at random", "models mixed", "system prompt at random"),
 )
 DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUISES[name]) for names in _PAIRS}

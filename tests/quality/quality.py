@@ -64,6 +64,7 @@ POORER: dict[str, tuple[str, ...]] = {  # what a gateway may not log -> fields o
     "no sign-up times": ("account_created_at",),
     "no sampling parameters": ("parameters",),
     "no organisations": ("organization_id",),
+    "no token counts": ("usage",),
 }
 
 
