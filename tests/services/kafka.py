@@ -45,7 +45,7 @@ class Broker:
             "message.max.bytes=4194304\ngroup.min.session.timeout.ms=1000\noffsets.topic.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\nnum.partitions=1\nauto.create.topics.enable=true\n"
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self.properties))
+        self._java("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self.properties))  # it may begin with a dash
         self.start()
 
     def _command(self, main: str, *arguments: str) -> list[str]:
