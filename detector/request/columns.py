@@ -224,7 +224,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         request=_identities(of["request_id"], of["account_id"], times),
         time=np.array(times, dtype=np.int64),
         tokens_in=_counts(used["prompt_tokens"]),
-        tokens_out=_taken(_counts(used["completion_tokens"]), of["response"]),
+        tokens_out=_taken(_counts(used["completion_tokens"]), _counts(of["status"]), of["response"]),
         cached=_counts(used["cached_tokens"]),
         status=_counts(of["status"]),
         length_stop=_equal(of["finish_reason"], "length"),
@@ -267,9 +267,9 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     )
 
 
-def _taken(told: Array, answers: Sequence[str | None]) -> Array:
-    """(N,) tokens of the answers: ``told`` (N,) as they were billed, or as many as the text that was logged has."""
-    for row in np.flatnonzero(told == 0).tolist():
+def _taken(told: Array, status: Array, answers: Sequence[str | None]) -> Array:
+    """(N,) tokens of the answers: ``told`` (N,) as they were billed, or as many as the logged text has; of errors none."""
+    for row in np.flatnonzero((told == 0) & ((status < 400) | (status == HUNG_UP))).tolist():
         if text := answers[row]:
             told[row] = -(-len(text.encode(errors="surrogatepass")) // BYTES_A_TOKEN)
     return told

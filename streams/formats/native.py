@@ -49,7 +49,8 @@ def read(record: bytes, reading: Reading) -> Iterable[Request]:
     """The one request of a record."""
     made = _reader.read(record, reading)
     if any(map(_silent, made.messages or ())):
-        given = loads(record, reading)["messages"]
+        whole = loads(record, reading)
+        given = whole.get("messages") if isinstance(whole, dict) else None  # a record may be JSON within a text
         if isinstance(given, list) and len(given) == len(made.messages or ()):
             made.messages = [
                 _message(each, reading) if _silent(turn) else turn for each, turn in zip(given, made.messages or (), strict=True)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request.columns import batch
-from siphonwatch.streams.formats import FORMATS, decoder
+from siphonwatch.streams.formats import FORMATS, decoder, native
 from siphonwatch.streams.formats.base import DEAD_REASONS, Decoded
+from siphonwatch.streams.formats.lenient import Reading
 
 from tests.formats.test_formats import records
 
@@ -163,6 +164,12 @@ def test_a_native_turn_in_another_dialect_is_read_beside_turns_in_the_formats_ow
     assert not found.unread
     one, other = batch(found.requests, found.times).text.prompt
     assert one == other
+
+
+def test_a_native_record_within_a_text_is_read_whatever_its_turns_say() -> None:
+    record = json.dumps(json.dumps({**NATIVE, "messages": [{"role": "user", "says": 7}]}))
+    found = native.read(record.encode(), Reading("native"))
+    assert [each.account_id for each in found] == ["acct"]
 
 
 def test_a_native_turn_that_nobody_can_read_is_counted() -> None:

@@ -95,6 +95,9 @@ def test_an_answer_whose_text_is_logged_is_told() -> None:
     made = Request("r", 1_790_000_000.0, "a", "m", messages=[Message("user", "why?")], response="b" * 402)
     assert batch([made], [0]).tokens_out.tolist() == [101]
     assert batch([msgspec.structs.replace(made, usage=Usage(3, 7))], [0]).tokens_out.tolist() == [7]
+    refused = batch([msgspec.structs.replace(made, status=status) for status in (429, 400, 500)], [0] * 3)
+    assert refused.tokens_out.tolist() == [0] * 3, "the text of an error is no answer"
+    assert not refused.answered.any()
 
 
 def test_what_was_refused_was_not_asked() -> None:
