@@ -20,7 +20,7 @@ from siphash24 import siphash24
 from siphonwatch.detector.request.fingerprint import Fingerprints, fingerprint
 from siphonwatch.detector.request.request import ABSENT, NOTHING, Parameters, Request, Usage, epoch_ms
 from siphonwatch.detector.request.times import in_seconds
-from siphonwatch.detector.request.turns import along, turns
+from siphonwatch.detector.request.turns import Turns, along, length, turns
 
 Array = npt.NDArray[Any]
 
@@ -71,6 +71,8 @@ class RequestBatch:
     question_before: Array  # the user's turn before it
     answer: Array  # what was answered
     answer_before: Array  # the assistant's turn before the question
+    replies: Array  # int64: turns that are said to have been answered before
+    carried: Array  # int64: tokens that those took of what was billed for the question
     latency: Array  # int64 ms, 0 where unknown
     created: Array  # int64 seconds
     rpm: Array  # int64
@@ -96,6 +98,7 @@ class RequestBatch:
         return replace(
             self, text=fingerprint([""] * len(self)), follow_up=none, system=nothing,
             question=nothing, question_before=nothing, answer=nothing, answer_before=nothing,
+            replies=np.zeros(len(self), np.int64), carried=np.zeros(len(self), np.int64),
         )  # fmt: skip
 
 
@@ -219,13 +222,16 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     seeded = np.fromiter(map(is_not, asked["seed"], repeat(None)), dtype=bool, count=len(requests))
     forced, tools = _given(asked["response_format"]), _given(asked["tools"]) | _given(asked["functions"])
     address, block = _hash_addresses(of["source_ip"], key)
+    described = along(said, asked["tools"], asked["response_format"], asked["functions"])
+    cached = _counts(used["cached_tokens"])
+    tokens_in = np.maximum(_counts(used["prompt_tokens"]), cached)  # some count what was cached apart
     return RequestBatch(
         accounts=accounts,
         request=_identities(of["request_id"], of["account_id"], times),
         time=np.array(times, dtype=np.int64),
-        tokens_in=_counts(used["prompt_tokens"]),
+        tokens_in=tokens_in,
         tokens_out=_taken(_counts(used["completion_tokens"]), _counts(of["status"]), of["response"]),
-        cached=_counts(used["cached_tokens"]),
+        cached=cached,
         status=_counts(of["status"]),
         length_stop=_equal(of["finish_reason"], "length"),
         filtered=_equal(of["finish_reason"], "content_filter"),
@@ -253,6 +259,8 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         question_before=hash_strings([each.earlier for each in said]),
         answer=hash_strings(of["response"]),
         answer_before=hash_strings([each.answer for each in said]),
+        replies=np.fromiter((each.replies for each in said), np.int64, len(said)),
+        carried=_carried(tokens_in, said, described),
         latency=_counts(of["latency_ms"]),
         created=_seconds(of["account_created_at"]),
         rpm=_counts(of["rate_limit_rpm"]),
@@ -260,18 +268,32 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         text=fingerprint(
             [each.question for each in said],
             [each.beside for each in said],
-            along(said, asked["tools"], asked["response_format"], asked["functions"]),
+            described,
             [each.before for each in said],
             [each.answers for each in said],
         ),
     )
 
 
+def _carried(told: Array, said: Sequence[Turns], described: Sequence[str]) -> Array:
+    """(N,) tokens that the answers before took: what was billed beyond all other text, or what the log shows of them where no bill is told.
+
+    A real answer is billed again with each turn that goes on from it, however much of it is logged; an invented one is as short as it is.
+    """
+    carried = np.zeros(len(said), np.int64)
+    for row, (each, beside) in enumerate(zip(said, described, strict=True)):
+        if each.replies:
+            own = length(each.question, each.beside, each.before, beside) - each.called
+            shown = length(each.answers) + each.called
+            carried[row] = max(told[row] - own // BYTES_A_TOKEN, 0) if told[row] else shown // BYTES_A_TOKEN
+    return carried
+
+
 def _taken(told: Array, status: Array, answers: Sequence[str | None]) -> Array:
     """(N,) tokens of the answers: ``told`` (N,) as they were billed, or as many as the logged text has; of errors none."""
     for row in np.flatnonzero((told == 0) & ((status < 400) | (status == HUNG_UP))).tolist():
         if text := answers[row]:
-            told[row] = -(-len(text.encode(errors="surrogatepass")) // BYTES_A_TOKEN)
+            told[row] = -(-length(text) // BYTES_A_TOKEN)
     return told
 
 

@@ -34,6 +34,8 @@ class Turns:
     system: str | None = None
     earlier: str | None = None  # the user's turn before the question
     answer: str | None = None  # the assistant's last turn
+    replies: int = 0  # how many turns it says were answered before
+    called: int = 0  # bytes of what turns give to the tools that they call: a model wrote them, as it did answers
     follow_up: bool = False
     tool: bool = False  # a tool answered
     image: bool = False
@@ -56,7 +58,9 @@ def turns(request: Request) -> Turns:
         role, content = message.role, message.content
         text = content if isinstance(content, str) else _content(content)
         if message.tool_calls is not ABSENT or message.function_call is not ABSENT:
-            now += [*_called(message.tool_calls), *_called(message.function_call)]
+            called = [*_called(message.tool_calls), *_called(message.function_call)]
+            found.called += length(*called)
+            now += called
         if role == "user":
             if found.question:
                 (before if answered else now).append(found.question)
@@ -70,6 +74,7 @@ def turns(request: Request) -> Turns:
                 before += now
                 now.clear()
                 answers.append(text)
+                found.replies += 1
                 answered = True
             else:  # the beginning of what is to be answered
                 now.append(text)
@@ -81,6 +86,11 @@ def turns(request: Request) -> Turns:
             now.append(text)
     found.beside, found.before, found.answers = "\n".join(system + now), "\n".join(before), "\n".join(answers)
     return found
+
+
+def length(*texts: str) -> int:
+    """Bytes of texts."""
+    return sum(len(text.encode(errors="surrogatepass")) for text in texts)
 
 
 def along(said: Sequence[Turns], *raws: Sequence[msgspec.Raw]) -> list[str]:

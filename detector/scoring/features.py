@@ -30,6 +30,7 @@ INFERENCE = "AML.T0040"  # AI Model Inference API Access
 REPLICATE = "AML.T0005.001"  # Create Proxy AI Model: Train Proxy via Replication
 COST = "AML.T0034"  # Cost Harvesting
 YOUTH_DAYS = 12.0  # in which youth halves: a harvest's accounts are days old, a customer's months
+ANSWER = 512.0  # tokens: where an account's answers are longer, they count as several of so many
 EARLY = 2.0  # requests of doubt: what a share of a few requests is worth
 
 Cost = Literal["measured", "paid", "declared"]
@@ -70,7 +71,8 @@ def _log(values: Array) -> Array:
 
 
 def _volume(view: View) -> Array:
-    return _log(view.count("answered"))
+    """Answers in bits: a request may hold several questions, and is taken for as many as its tokens are worth."""
+    return _log(np.maximum(view.count("answered"), view.tokens / ANSWER))
 
 
 def _round_the_clock(view: View) -> Array:
@@ -137,9 +139,9 @@ BRIEF = "shorter answers, which teach less"
 
 FEATURES: tuple[Feature, ...] = (
     Feature(
-        "volume", _volume, "requests", 0, 15, 1, "population", "paid", SLOWER,
+        "volume", _volume, "answers", 0, 15, 1, "population", "paid", SLOWER,
         "A harvest needs thousands of answers.",
-        "was answered {value} requests (median {median}, 99th percentile {p99})", power=True, stands_in=True,
+        "took the worth of {value} answers (median {median}, 99th percentile {p99})", power=True, stands_in=True,
     ),
     Feature(
         "answer_tokens", lambda v: _log(v.tokens), "tokens", 0, 28, 1, "population", "paid", SLOWER,

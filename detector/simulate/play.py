@@ -74,8 +74,9 @@ class Player:
             end, answer = self._send(one, at, item, system, history, now, tokens, user, session, address, more)
             if not more or self.refused:
                 return end
-            shown = answer if one.true_answers else of.writer.document(topic, 12)
-            history += (now, Message("assistant", shown if of.shape != "agent" else f"call {topic.words[0]}({shown[:40]})"))
+            edited = "" if one.true_answers else of.writer.document(topic, 12)
+            shown = edited + answer[len(edited) :]
+            history += (now, Message("assistant", shown if of.shape != "agent" else f"call {topic.words[0]}({shown})"))
             at = end + self._wait()
             text = self._next(item, turn)
         return end

@@ -59,6 +59,8 @@ def _columns(batch: RequestBatch, answer: Array, counts: Array) -> Array:
         "log_out": log_out * told,
         "log_out_squared": quarter_out * quarter_out * told,
         "follow_ups": batch.follow_up,
+        "replies": batch.replies * answered,
+        "carried": batch.carried * answered,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
         "tools": batch.tool_use,

@@ -25,6 +25,7 @@ BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
 SILENT = 2.0  # new shingles a request, four new words: who says less says nothing itself
 ITEM = 4.0  # new shingles that a prompt of its own brings at least: nine of ten innocents bring more; with 8 some of them stood too high
 APART = 0.8, 0.9  # share of the requests that are prompts of their own, from which on each is taken to ask for something new
+CARRIED = 0.1, 0.3  # of the account's own answers' length: what each answer before was billed at least, to be none at all and a whole one
 PROMPTS_TOLD = 2500.0  # distinct prompts that the map tells of for sure
 
 
@@ -251,7 +252,8 @@ class View:
     def resumed(self) -> Array:
         """Distinct turns gone on from that the account really sent or was really answered, for each request, in [0, 1].
 
-        Both samples keep by the same order, so below the smaller of their largest values each holds all of its turns.
+        Both samples keep by the same order, so below the smaller of their largest values each holds all of its turns. They count as far as
+        the answers before are :attr:`real`.
         """
         given, resumed = self.sample("given"), self.sample("resumed")
         full = np.uint32(2**32 - 1)
@@ -259,7 +261,15 @@ class View:
         within = (resumed != 0) & (resumed <= known[:, None])
         met = (within[:, :, None] & (resumed[:, :, None] == given[:, None, :])).any(axis=2).sum(axis=1)
         result: Array = met / (known.astype(np.float64) / 2.0**32) / np.maximum(self.count("requests"), 1.0)
-        return np.minimum(result, 1.0)
+        return np.minimum(result, 1.0) * self.real
+
+    @cached_property
+    def real(self) -> Array:
+        """(N,) how real the answers are that an account says it had before, in [0, 1]: each is billed again with the turn after it."""
+        each = self.count("carried") / np.maximum(self.count("replies"), 1.0)
+        low, high = CARRIED
+        result: Array = np.clip((each / np.exp2(self.answer_length) - low) / (high - low), 0.0, 1.0)
+        return result
 
     @cached_property
     def full_hours(self) -> Array:

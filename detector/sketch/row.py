@@ -25,7 +25,7 @@ from siphonwatch.detector.sketch.taken import BY_CLASS, lower
 
 Array = npt.NDArray[Any]
 
-VERSION = 6  # of the wire form; raise it with every change of ROW or of a hash
+VERSION = 7  # of the wire form; raise it with every change of ROW or of a hash
 GENERATION = 7 * 24 * 3600  # seconds
 HOURS = GENERATION // 3600
 MINUTES = 16  # of the short ring that peaks of rate are read from
@@ -36,7 +36,7 @@ COUNTERS = (
     "requests", "answered", "counted", "untold", "limited", "filtered", "cut",
     "tokens_out", "log_in", "log_in_squared", "log_out", "log_out_squared",
     *(part for name in BY_CLASS for part in lower(name)),
-    "follow_ups", "systems", "end_users", "tools", "roomy", "cold", "samples", "logprobs", "logit_bias",
+    "follow_ups", "replies", "carried", "systems", "end_users", "tools", "roomy", "cold", "samples", "logprobs", "logit_bias",
     *(f"cue_{name}" for name in cues.FAMILY_NAMES),
 )  # fmt: skip
 COUNTER = {name: position for position, name in enumerate(COUNTERS)}

@@ -42,6 +42,12 @@ CACHED = (
     "cached_tokens", "cache_read_input_tokens", "cachedContentTokenCount", "cacheReadInputTokens", "cacheReadInputTokenCount",
     "prompt_cache_hit_tokens", "cache_read_input_token_count",
 )  # fmt: skip
+# What is counted beside the question's own tokens and not among them, in the words of the APIs that do so (Anthropic's and Bedrock's).
+APART = {
+    "input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens"),
+    "inputTokens": ("cacheReadInputTokens", "cacheWriteInputTokens"),
+    "inputTokenCount": ("cacheReadInputTokenCount", "cacheWriteInputTokenCount"),
+}
 DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details", "prompt_details")
 
 PROSE = (
@@ -80,7 +86,7 @@ def count(value: Any) -> int | None:
 
 
 def usage_of(value: Any) -> Usage | None:
-    """Tokens in any API's words."""
+    """Tokens in any API's words; the question's with those that came from a cache or went into one, however the API counts them."""
     if not isinstance(value, dict):
         return None
 
@@ -89,6 +95,9 @@ def usage_of(value: Any) -> Usage | None:
 
     nested: dict[str, Any] = next((value[name] for name in DETAILS if isinstance(value.get(name), dict)), {})
     made = Usage(first(IN, value), first(OUT, value), first(CACHED, value) or first(CACHED, nested))
+    told = next((name for name in IN if count(value.get(name)) is not None), "")
+    if made.prompt_tokens is not None:
+        made.prompt_tokens += sum(count(value.get(name)) or 0 for name in APART.get(told, ()))
     thought = count(value.get("thoughtsTokenCount"))  # Gemini counts its thinking apart, and bills it as output
     if thought and made.completion_tokens is not None:
         made.completion_tokens += thought

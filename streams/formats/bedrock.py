@@ -32,6 +32,12 @@ class _Input(msgspec.Struct):
     path: str | None = msgspec.field(default=None, name="inputBodyS3Path")
     tokens: int | None = msgspec.field(default=None, name="inputTokenCount")
     cached: int | None = msgspec.field(default=None, name="cacheReadInputTokenCount")
+    written: int | None = msgspec.field(default=None, name="cacheWriteInputTokenCount")
+
+    @property
+    def billed(self) -> int | None:
+        """The question's tokens with those that a cache held, or holds now, which are counted apart."""
+        return None if self.tokens is None else self.tokens + (self.cached or 0) + (self.written or 0)
 
 
 class _Output(msgspec.Struct):
@@ -101,7 +107,7 @@ def _request(log: _Log, given: _Input, answered: _Output, asked: Any, said: Any,
         organization_id=log.aws_account,
         end_user_id=user[0] if user else None,
         session_id=session[0] if session else None,
-        usage=Usage(given.tokens, answered.tokens, given.cached),
+        usage=Usage(given.billed, answered.tokens, given.cached),
         status=ERRORS.get(log.error, 500) if log.error else 200,
     )
 

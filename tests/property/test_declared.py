@@ -23,6 +23,7 @@ BOUND = 0.6  # log-odds: what chance in the samples of an account's text may mov
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
 BOUND_OF_LISTS = 5.0  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
+BOUND_OF_SEVERAL = 1.0  # ... and when several stand in one request, which are fewer prompts and fewer hours
 BOUND_OF_MIDST = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
 MODEL = Model(prior.load())
 
@@ -132,33 +133,70 @@ def picture(text: str) -> msgspec.Raw:
     return msgspec.Raw(json.dumps({"url": f"data:image/png;base64,{base64.b64encode(drawn).decode()}"}).encode())
 
 
+def harvested(count: int, salt: int, took: int = 400) -> list[Request]:
+    """Questions of a list, one every twenty minutes, each with an answer of ``took`` tokens."""
+    texts = (" ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14)) for at in range(count))
+    return [
+        Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, took))
+        for at, text in enumerate(texts)
+    ]
+
+
+def asked(request: Request) -> str:
+    (question,) = request.messages or ()
+    return str(question.content)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(40, 120), st.sampled_from(sorted(WAYS)), st.integers(0, 10**6))
 def test_another_way_to_put_a_question_does_not_lower_the_odds_by_more_than_the_bound(count: int, way: str, salt: int) -> None:
-    plain, otherwise = [], []
-    for at in range(count):
-        text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
-        messages, parameters = WAYS[way](text)
-        plain.append(made)
-        otherwise.append(msgspec.structs.replace(made, messages=messages, parameters=parameters))
+    plain, otherwise = harvested(count, salt), []
+    for each in plain:
+        messages, parameters = WAYS[way](asked(each))
+        otherwise.append(msgspec.structs.replace(each, messages=messages, parameters=parameters))
     assert odds(otherwise) >= odds(plain) - (BOUND_OF_ANSWERS if way == "as an answer" else BOUND)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(60, 150), st.integers(1, 6), st.booleans(), st.integers(0, 12), st.integers(200, 600), st.integers(0, 10**6))
+def test_own_questions_before_with_invented_answers_excuse_nobody(
+    count: int, turns: int, sliding: bool, words: int, took: int, salt: int
+) -> None:
+    """They read as a real conversation does, but a real answer is billed again."""
+    plain, otherwise, talk = harvested(count, salt, took), [], list[Message]()
+    for each in plain:
+        question = Message("user", asked(each))
+        talk = talk[-2 * turns :] if sliding or len(talk) < 2 * turns else []
+        billed = Usage(40 + len(talk) * (20 + words), took)
+        otherwise.append(msgspec.structs.replace(each, messages=[*talk, question], usage=billed))
+        talk = [*talk, question, Message("assistant", asked(each)[:20] + " well" * words)]
+    assert odds(otherwise) >= odds(plain) - BOUND
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(20, 60), st.integers(2, 6), st.integers(300, 900), st.integers(0, 10**6))
+def test_several_questions_in_one_request_are_no_fewer(count: int, questions: int, took: int, salt: int) -> None:
+    plain, otherwise = harvested(count * questions, salt, took), []
+    for first in range(0, count * questions, questions):
+        together = plain[first : first + questions]
+        text = "\n".join(f"{number}. {asked(each)}" for number, each in enumerate(together, 1))
+        billed = Usage(40 * questions, took * questions)
+        otherwise.append(msgspec.structs.replace(together[0], messages=[Message("user", text)], usage=billed))
+    assert odds(otherwise) >= odds(plain) - BOUND_OF_SEVERAL
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(60, 200), st.integers(10, 60), st.booleans(), st.integers(0, 10**6))
 def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, listed: int, apart: bool, salt: int) -> None:
     """A list that is sent again is cheap, as it is cached; and of a long one hardly anything is looked at."""
-    texts = [" ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14)) for at in range(count)]
-    plain, otherwise = [], []
-    for at, text in enumerate(texts):
+    plain, otherwise = harvested(count, salt), []
+    texts = list(map(asked, plain))
+    for at, each in enumerate(plain):
         first = at - at % listed
-        tasks = "\n".join(f"{number}. {each}" for number, each in enumerate(texts[first : first + listed], 1))
-        asked = f"Do task {at - first + 1}."
-        messages = [Message("system", tasks), Message("user", asked)] if apart else [Message("user", f"{tasks}\n{asked}")]
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
-        plain.append(made)
-        otherwise.append(msgspec.structs.replace(made, messages=messages))
+        tasks = "\n".join(f"{number}. {text}" for number, text in enumerate(texts[first : first + listed], 1))
+        wanted = f"Do task {at - first + 1}."
+        messages = [Message("system", tasks), Message("user", wanted)] if apart else [Message("user", f"{tasks}\n{wanted}")]
+        otherwise.append(msgspec.structs.replace(each, messages=messages))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_LISTS
 
 
@@ -166,13 +204,10 @@ def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, 
 @given(st.integers(60, 150), st.integers(320, 900), st.integers(1200, 6000), st.integers(0, 10**6))
 def test_a_question_in_the_midst_of_a_long_text_is_a_prompt_of_its_own(count: int, before: int, after: int, salt: int) -> None:
     """Constant text around it is cheap, as far as it is cached, and of a long text hardly anything is looked at."""
-    plain, otherwise = [], []
-    for at in range(count):
-        text = " ".join(f"w{(salt + at * 31 + place * 7) % 100_003}" for place in range(14))
-        around = f"{(SYSTEM * 9)[:before]} {text} {(SYSTEM * 40)[:after]}"
-        made = Request(f"r{at}", 1_790_000_000.0 + 1_200.0 * at, "a", "m", messages=[Message("user", text)], usage=Usage(40, 400))
-        plain.append(made)
-        otherwise.append(msgspec.structs.replace(made, messages=[Message("user", around)]))
+    plain, otherwise = harvested(count, salt), []
+    for each in plain:
+        around = f"{(SYSTEM * 9)[:before]} {asked(each)} {(SYSTEM * 40)[:after]}"
+        otherwise.append(msgspec.structs.replace(each, messages=[Message("user", around)]))
     assert odds(otherwise) >= odds(plain) - BOUND_OF_MIDST
 
 

@@ -91,7 +91,7 @@ def test_a_row_is_two_kibibytes_at_most() -> None:
 
 def test_an_unknown_version_is_refused_with_what_to_do() -> None:
     packed = state.to_bytes(state.empty(1))[0]
-    with pytest.raises(state.StateError, match=r"version 99, this siphonwatch reads version 6: start with an empty --prefix"):
+    with pytest.raises(state.StateError, match=r"version 99, this siphonwatch reads version 7: start with an empty --prefix"):
         state.from_bytes([packed[:1] + bytes([99]) + packed[2:]])
     with pytest.raises(state.StateError, match="not a siphonwatch account state"):
         state.from_bytes([b"hello"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +136,7 @@ class _Chaff:
     def __call__(self, request: Request, rng: random.Random) -> Changes:
         return {}
 
-    def beside(self, request: Request, rng: random.Random) -> list[Request]:
+    def beside(self, original: Request, request: Request, rng: random.Random) -> list[Request]:
         """What is sent in the seconds after ``request``."""
         question, sent = _split(request)[1], self.sent[request.account_id]
         texts, began = self.added(question, sent, rng), epoch_ms(request.timestamp) / 1000
@@ -149,6 +150,53 @@ class _Chaff:
             )
             for number, text in enumerate(texts)
         ]  # fmt: skip
+
+
+class _Quoted:
+    """The questions just before quoted in front of each, so that no phrase of them comes once."""
+
+    def __init__(self, questions: int) -> None:
+        self.questions = questions
+        self.sent: dict[str, list[str]] = defaultdict(list)
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        before, question = _split(request)
+        sent = self.sent[request.account_id]
+        quoted = "\n".join(sent[-self.questions :])
+        sent.append(question)
+        return {"messages": [*before, _user(f"{quoted}\n{question}")], "prompt": None, "usage": _billed(request, len(quoted) // 4, 0)}
+
+
+class _Pieces:
+    """Each answer taken in pieces: the account goes on from its own question and what it really was answered so far."""
+
+    def __init__(self, tokens: int, most: int) -> None:
+        self.tokens, self.most = tokens, most
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        used = request.usage or Usage()
+        return {"usage": Usage(used.prompt_tokens, min(used.completion_tokens or 0, self.tokens)), "finish_reason": "length"}
+
+    def beside(self, original: Request, request: Request, rng: random.Random) -> list[Request]:
+        """The other pieces of the answer to ``original``, each asked for when the one before is there."""
+        used, (before, question), began = original.usage or Usage(), _split(original), epoch_ms(original.timestamp) / 1000
+        left, shown, found = (used.completion_tokens or 0) - self.tokens, f"As to {question[:200]}", list[Request]()
+        while left > 0:
+            piece = min(left, self.tokens) if len(found) + 2 < self.most else left
+            left -= piece
+            messages = [*before, _user(question), Message("assistant", f"{shown} {len(found)}"), _user("Please go on.")]
+            billed = Usage((used.prompt_tokens or 0) + 8 + self.tokens * (len(found) + 1), piece)
+            name, when = f"{original.request_id}+{len(found)}", began + 9.0 * (len(found) + 1)
+            found.append(msgspec.structs.replace(request, request_id=name, timestamp=when, messages=messages, prompt=None, usage=billed))
+        return found
+
+
+def _of_a_person(request: Request, rng: random.Random) -> Changes:
+    """The same requests a day, between nine and nine, most of them about three: costs nothing where limits have room."""
+    second = epoch_ms(request.timestamp) / 1000
+    share = second % 86_400 / 86_400
+    of_the_day = 0.5 - math.sin(math.asin(1 - 2 * share) / 3)  # the quantile of what rises and falls as 6x(1 - x)
+    return {"timestamp": second - second % 86_400 + 9 * 3600 + 12 * 3600 * of_the_day}
 
 
 def _billed(request: Request, tokens_in: int, tokens_out: int) -> Usage:
@@ -237,6 +285,10 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "own turns before, four": (_Conversation(4, sliding=True),),
     "conversations of six": (_Conversation(5, sliding=False),),
     "five questions at once": (_AtOnce(5),),
+    "last question quoted": (_Quoted(1),),
+    "last three questions quoted": (_Quoted(3),),
+    "answers in pieces of 128": (_Pieces(128, 4),),
+    "hours of a person": (_of_a_person,),
     "by number from a list": (_ByNumber(50),),
     "in the midst of a long text": (_wrapped(lambda question: f"{(_FILLER * 6)[:400]}\n{question[:700]}\n{(_FILLER * 30)[:2600]}"),),
     "each question again, for one token": (_Chaff(1, lambda question, sent, rng: [question]),),
@@ -264,7 +316,8 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
 }
 # Which cost tokens of input, or the worth of the answers.
 NOT_FREE = (
-    "own turns before, four", "conversations of six", "five questions at once", "by number from a list", "in the midst of a long text",
+    "own turns before, four", "conversations of six", "five questions at once", "last question quoted", "last three questions quoted",
+    "answers in pieces of 128", "hours of a person", "by number from a list", "in the midst of a long text",
     "each question again, for one token", "earlier questions again, for one token", "greetings between, for one token",
     "greetings in bursts, for one token", "a word after each, for 16 tokens",
 )  # fmt: skip
@@ -292,7 +345,7 @@ def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: S
             changed = _changed(request, worn, rng)
             if changed is not None:
                 made.append(changed)
-                made += [each for step in worn if isinstance(step, _Chaff) for each in step.beside(changed, rng)]
+                made += [each for step in worn if isinstance(step, _Chaff | _Pieces) for each in step.beside(request, changed, rng)]
         else:
             made.append(request)
     return sorted(made, key=lambda each: epoch_ms(each.timestamp))

@@ -75,6 +75,25 @@ def test_tools_alone_do_not_make_a_log_hold_prompts() -> None:
     assert logged.text.prompt.tolist() == [0]
 
 
+@pytest.mark.parametrize(
+    ("messages", "billed", "replies", "carried"),
+    [
+        ([ASKED], 900, 0, 0),
+        ([ASKED, ANSWERED], 900, 0, 0),  # the beginning of what is to be answered
+        ([ASKED, ANSWERED, Message("user", "q2")], 900, 1, 899),  # though the log cut the answer short
+        ([ASKED, ANSWERED, Message("user", "and " * 900)], 900, 1, 0),
+        ([ASKED, Message("assistant", "long " * 80), Message("user", "q2")], None, 1, 100),
+        ([ASKED, CALLED, Message("tool", "found" * 80)], 400, 1, 300),  # what a tool found is no answer, what it was asked is one
+        ([ASKED, CALLED, Message("tool", "found" * 80)], None, 1, 2),
+    ],
+)  # fmt: skip
+def test_answers_before_took_what_was_billed_beyond_all_other_text(
+    messages: list[Message], billed: int | None, replies: int, carried: int
+) -> None:
+    made = batch([Request("r", 1.0, "a", "m", messages=messages, usage=Usage(billed, 10))], [1000])
+    assert (made.replies.tolist(), made.carried.tolist()) == ([replies], [carried])
+
+
 def new_share(requests: list[Request]) -> float:
     paid = [msgspec.structs.replace(each, usage=Usage(40, 400)) for each in requests]
     made = batch(paid, [round(float(each.timestamp) * 1000) for each in requests])

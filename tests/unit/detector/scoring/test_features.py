@@ -51,13 +51,13 @@ def series(count: int, every: float, **changes: object) -> list[Request]:
     return made
 
 
-def conversation(turns: int, every: float, real: bool) -> list[Request]:
-    """Each request goes on from the one before it; ``real`` says whether the turn before was really sent."""
+def conversation(turns: int, every: float, real: bool, billed: int = 100) -> list[Request]:
+    """Each request goes on from the one before it; ``real`` says whether the turn before was sent, and ``billed`` what its answer took."""
     made = []
     for at in range(turns):
         before = f"subject {at - 1} of our long talk" if real else f"never sent {at} at all"
         turn = [Message("user", before), Message("assistant", f"well {at}"), Message("user", f"subject {at} of our long talk")]
-        made.append(account(request_id=str(at), timestamp=START + at * every, prompt=None, messages=turn))
+        made.append(account(request_id=str(at), timestamp=START + at * every, prompt=None, messages=turn, usage=Usage(20 + billed, 100)))
     return made
 
 
@@ -81,11 +81,37 @@ def test_only_turns_that_were_sent_are_gone_on_from() -> None:
     assert invented["resumed_volume"] < 0.5
 
 
+def test_an_answer_before_is_real_as_far_as_it_is_billed_again() -> None:
+    whole, half, none = (features(conversation(100, 600, real=True, billed=tokens))["resumed_volume"] for tokens in (100, 12, 0))
+    assert whole > 3
+    assert none == 0 < half < 0.75 * whole
+
+
+def test_where_no_bill_is_told_an_answer_before_is_as_long_as_it_is_shown() -> None:
+    dark = [changed(each, {"usage": None}) for each in conversation(100, 600, real=True)]
+    assert features(dark)["resumed_volume"] == 0
+    shown = []
+    for each in dark:
+        before, _, now = each.messages or ()
+        shown.append(changed(each, {"messages": [before, Message("assistant", f"{now.content}: " * 40), now]}))
+    assert features(shown)["resumed_volume"] > 3
+
+
+def test_a_long_answer_is_as_many_as_it_holds() -> None:
+    """So several questions in one request are no fewer."""
+    one, five = series(200, 900, usage=Usage(20, 600)), series(40, 4500, usage=Usage(100, 3000))
+    assert features(five)["volume"] == pytest.approx(np.log2(1 + 200 * 600 / 512))
+    assert features(one)["volume"] == features(five)["volume"]
+    assert features(series(200, 900))["volume"] == np.log2(201)
+
+
 def test_an_answer_that_was_given_is_gone_on_from_too() -> None:
     def talk(told: str) -> list[Request]:
         turns = [[Message("user", "…"), Message("assistant", f"answer {at - 1}"), Message("user", f"and {at}?")] for at in range(80)]
         return [
-            account(request_id=str(at), timestamp=START + 600 * at, prompt=None, messages=turn, response=told.format(at))
+            account(
+                request_id=str(at), timestamp=START + 600 * at, prompt=None, messages=turn, response=told.format(at), usage=Usage(120, 100)
+            )
             for at, turn in enumerate(turns)
         ]
 
