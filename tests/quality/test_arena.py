@@ -20,5 +20,5 @@ def test_a_hand_that_was_not_seen(arena: Path, hand: str, name: str, behind: flo
     assert found.average_precision > 0.5
     assert found.behind > behind, "share of the harvested tokens taken by flagged accounts"
     assert found.caught >= campaigns
-    assert found.precision > 0.88
+    assert found.precision > 0.85
     assert found.wrong <= 0.002 * found.innocent
