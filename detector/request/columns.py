@@ -225,6 +225,7 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     described = along(said, asked["tools"], asked["response_format"], asked["functions"])
     cached = _counts(used["cached_tokens"])
     tokens_in = np.maximum(_counts(used["prompt_tokens"]), cached)  # some count what was cached apart
+    replies = np.fromiter((each.replies for each in said), np.int64, len(said))
     return RequestBatch(
         accounts=accounts,
         request=_identities(of["request_id"], of["account_id"], times),
@@ -259,8 +260,8 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
         question_before=hash_strings([each.earlier for each in said]),
         answer=hash_strings(of["response"]),
         answer_before=hash_strings([each.answer for each in said]),
-        replies=np.fromiter((each.replies for each in said), np.int64, len(said)),
-        carried=_carried(tokens_in, said, described),
+        replies=replies,
+        carried=_carried(tokens_in, replies, said, described),
         latency=_counts(of["latency_ms"]),
         created=_seconds(of["account_created_at"]),
         rpm=_counts(of["rate_limit_rpm"]),
@@ -275,17 +276,19 @@ def batch(requests: Sequence[Request], times: Sequence[int], key: bytes = b"") -
     )
 
 
-def _carried(told: Array, said: Sequence[Turns], described: Sequence[str]) -> Array:
-    """(N,) tokens that the answers before took: what was billed beyond all other text, or what the log shows of them where no bill is told.
+def _carried(told: Array, replies: Array, said: Sequence[Turns], described: Sequence[str]) -> Array:
+    """(N,) tokens that the ``replies`` (N,) took: what was billed beyond all other text, or what is shown of them where no bill is told.
 
     A real answer is billed again with each turn that goes on from it, however much of it is logged; an invented one is as short as it is.
     """
     carried = np.zeros(len(said), np.int64)
-    for row, (each, beside) in enumerate(zip(said, described, strict=True)):
-        if each.replies:
-            own = length(each.question, each.beside, each.before, beside) - each.called
-            shown = length(each.answers) + each.called
-            carried[row] = max(told[row] - own // BYTES_A_TOKEN, 0) if told[row] else shown // BYTES_A_TOKEN
+    for row in np.flatnonzero(replies).tolist():
+        each = said[row]
+        if told[row]:
+            other = length(each.question, each.beside, each.before, described[row]) - each.called
+            carried[row] = max(told[row] - other // BYTES_A_TOKEN, 0)
+        else:
+            carried[row] = (length(each.answers) + each.called) // BYTES_A_TOKEN
     return carried
 
 

@@ -24,7 +24,7 @@ from siphonwatch.detector.sketch.row import (
     TURNS,
     empty,
 )
-from siphonwatch.detector.sketch.taken import BY_CLASS, classes, counted, lower, timed, untold
+from siphonwatch.detector.sketch.taken import BY_CLASS, classes, counted, hung_up, lower, timed, untold
 from siphonwatch.detector.sketch.uses import uses
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _log(tokens: Array) -> Array:
 def _columns(batch: RequestBatch, answer: Array, counts: Array) -> Array:
     """(len(COUNTERS), N): what each request adds; ``answer`` (N,) is the class of what it took, ``counts`` (N,) whether it is counted."""
     answered, dark = batch.answered, untold(batch)
-    told = counts & ~dark
+    told, billed = counts & ~dark, answered & ~hung_up(batch)
     log_in, log_out = _log(batch.tokens_in), _log(batch.tokens_out)
     quarter_in, quarter_out = log_in // 4, log_out // 4  # coarser, so that the sums of squares last for a week
     values = {
@@ -59,8 +59,8 @@ def _columns(batch: RequestBatch, answer: Array, counts: Array) -> Array:
         "log_out": log_out * told,
         "log_out_squared": quarter_out * quarter_out * told,
         "follow_ups": batch.follow_up,
-        "replies": batch.replies * answered,
-        "carried": batch.carried * answered,
+        "replies": batch.replies * billed,
+        "carried": batch.carried * billed,
         "systems": batch.system != 0,
         "end_users": batch.end_user != 0,
         "tools": batch.tool_use,

@@ -38,10 +38,15 @@ def lower(name: str) -> list[str]:
     return [f"{name}_{each}" for each in MOST]
 
 
+def hung_up(batch: RequestBatch) -> Array:
+    """(N,) whether the client hung up, and nothing is told of an answer: it may have been billed for the question alone, or for nothing."""
+    result: Array = (batch.status == HUNG_UP) & (batch.tokens_out == 0)
+    return result
+
+
 def untold(batch: RequestBatch) -> Array:
-    """(N,) whether the log does not tell what was taken; what hung up may have been billed for the question alone."""
-    silent = (batch.tokens_in == 0) | (batch.status == HUNG_UP)
-    result: Array = batch.answered & silent & (batch.tokens_out == 0)
+    """(N,) whether the log does not tell what was taken."""
+    result: Array = batch.answered & (((batch.tokens_in == 0) & (batch.tokens_out == 0)) | hung_up(batch))
     return result
 
 
@@ -69,7 +74,7 @@ def counted(batch: RequestBatch, answer: Array) -> Array:
 
 def timed(batch: RequestBatch, counts: Array) -> Array:
     """(N,) which of the counted requests, ``counts`` (N,), make an hour a busy one: of what was hung up on those that are sampled."""
-    result: Array = counts & ((batch.status != HUNG_UP) | (batch.tokens_out > 0) | _sampled(batch))
+    result: Array = counts & (~hung_up(batch) | _sampled(batch))
     return result
 
 

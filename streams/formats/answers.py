@@ -94,10 +94,10 @@ def usage_of(value: Any) -> Usage | None:
         return next((found for name in names if (found := count(held.get(name))) is not None), None)
 
     nested: dict[str, Any] = next((value[name] for name in DETAILS if isinstance(value.get(name), dict)), {})
-    made = Usage(first(IN, value), first(OUT, value), first(CACHED, value) or first(CACHED, nested))
-    told = next((name for name in IN if count(value.get(name)) is not None), "")
-    if made.prompt_tokens is not None:
-        made.prompt_tokens += sum(count(value.get(name)) or 0 for name in APART.get(told, ()))
+    made = Usage(None, first(OUT, value), first(CACHED, value) or first(CACHED, nested))
+    asked = next((name for name in IN if count(value.get(name)) is not None), None)
+    if asked:
+        made.prompt_tokens = sum(count(value.get(name)) or 0 for name in (asked, *APART.get(asked, ())))
     thought = count(value.get("thoughtsTokenCount"))  # Gemini counts its thinking apart, and bills it as output
     if thought and made.completion_tokens is not None:
         made.completion_tokens += thought

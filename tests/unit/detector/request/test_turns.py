@@ -94,6 +94,12 @@ def test_answers_before_took_what_was_billed_beyond_all_other_text(
     assert (made.replies.tolist(), made.carried.tolist()) == ([replies], [carried])
 
 
+def test_a_question_is_no_shorter_than_what_was_cached_of_it() -> None:
+    messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
+    made = batch([Request("r", 1.0, "a", "m", messages=messages, usage=Usage(3, 7, 400))], [1000])
+    assert (made.tokens_in.tolist(), made.carried.tolist()) == ([400], [400])
+
+
 def new_share(requests: list[Request]) -> float:
     paid = [msgspec.structs.replace(each, usage=Usage(40, 400)) for each in requests]
     made = batch(paid, [round(float(each.timestamp) * 1000) for each in requests])

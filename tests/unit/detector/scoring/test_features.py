@@ -87,6 +87,15 @@ def test_an_answer_before_is_real_as_far_as_it_is_billed_again() -> None:
     assert none == 0 < half < 0.75 * whole
 
 
+def test_what_was_hung_up_on_carries_nothing() -> None:
+    """It may cost nothing, and a client writes into it what it likes."""
+    talk = conversation(100, 600, real=True, billed=0)
+    before, _, now = talk[0].messages or ()
+    long = [before, Message("assistant", "as I said " * 400), now]
+    hung_up = [changed(each, {"request_id": f"h{each.request_id}", "messages": long, "status": 499, "usage": None}) for each in talk]
+    assert features(talk)["resumed_volume"] == features(talk + hung_up)["resumed_volume"] == 0
+
+
 def test_where_no_bill_is_told_an_answer_before_is_as_long_as_it_is_shown() -> None:
     dark = [changed(each, {"usage": None}) for each in conversation(100, 600, real=True)]
     assert features(dark)["resumed_volume"] == 0

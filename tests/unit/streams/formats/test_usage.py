@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from siphonwatch.detector.request.columns import batch
-from siphonwatch.detector.request.request import Message, Request, Usage
+from siphonwatch.detector.request.request import Usage
+from siphonwatch.streams.formats import decoder
 from siphonwatch.streams.formats.answers import usage_of
+
+RECORDS = Path(__file__).parents[3] / "formats" / "records"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,8 @@ def test_what_was_cached_is_among_the_questions_tokens(told: dict[str, Any], usa
     assert usage_of(told) == usage
 
 
-def test_a_question_is_no_shorter_than_what_was_cached_of_it() -> None:
-    messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
-    made = batch([Request("r", 1.0, "a", "m", messages=messages, usage=Usage(3, 7, 400))], [1000])
-    assert (made.tokens_in.tolist(), made.carried.tolist()) == ([400], [400])
+def test_bedrocks_log_counts_what_went_into_a_cache_apart_too() -> None:
+    record = json.loads((RECORDS / "bedrock.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    record["input"] |= {"inputTokenCount": 10, "cacheReadInputTokenCount": 40, "cacheWriteInputTokenCount": 5}
+    (found,) = decoder("bedrock").decode([json.dumps(record).encode()]).requests
+    assert found.usage.prompt_tokens == 55
