@@ -10,7 +10,7 @@ can be read back from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import Any
@@ -35,9 +35,10 @@ STOOD = np.array([NOW, NOW, ASIDE, ASIDE, ANSWERED])
 TEXTS = len(STOOD)
 ANSWERS_SAMPLED = 64  # one of so many shingles of answers is looked at, of those that are sampled: they are long, and the model's own
 LONG_WORD, PIECE = 24, 8  # bytes: of a word that is none in any language, and of the pieces that it is cut into
+BYTE = 8  # digits of a binary number that stands for a letter
 SHORT_MEAN, WIDE_MEAN = 2.9, 2.3  # bytes of a text's words on the mean: with less it is tried as a code, in ASCII and in other letters
 SCAFFOLD_WORDS = 3  # words of an opening and of an ending
-BLOCK = 1024  # requests looked at together: their words stay in the processor's cache
+BLOCK, LETTERS = 1024, 1 << 20  # requests looked at together, and letters of theirs: they need little memory
 _SEED = 0x51F0  # of the tables below: changing it changes every stored sketch
 
 
@@ -93,7 +94,10 @@ _UNSAMPLED = np.uint32(1)  # a hash that no sample of one in ``SHINGLES_SAMPLED`
 
 
 def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
-    """(hash of every word, its bytes, words of each text); those of more than ``LONG_WORD`` bytes are cut to pieces of ``PIECE``."""
+    """(hash of every word, its bytes, words of each text).
+
+    Those of more than ``LONG_WORD`` bytes are cut to pieces of ``PIECE``, of which each says how many bytes the word has.
+    """
     joined = "\x00".join(["", *texts, "", ""])
     data = np.frombuffer(joined.encode("utf-8", "replace").translate(_FOLD_KEEPING_NUL), dtype=np.uint8)
     letter, byte = data > _END, data[1:]
@@ -110,24 +114,39 @@ def _words(texts: Sequence[str]) -> tuple[Array, Array, Array]:
         starts, ends = edges[::2], edges[1::2]
     if not len(starts):
         return np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(len(texts), np.int64)
-    starts, ends = _in_pieces(starts, ends)
+    starts, ends, lengths = _in_pieces(starts, ends)
     pair = data[:-1].astype(np.uint16)
     pair <<= np.uint16(8)
     pair |= byte
     sums = np.cumsum(_PAIRS.take(pair.astype(np.intp), mode="wrap"), dtype=np.uint32)  # every pair is in the table: nothing wraps
     hashes = sums[ends - 1]
     hashes[1:] -= hashes[:-1].copy()  # between words stand zeros
-    return hashes, ends - starts, np.diff(np.searchsorted(starts, closed), prepend=0)
+    return hashes, lengths, np.diff(np.searchsorted(starts, closed), prepend=0)
 
 
-def _in_pieces(starts: Array, ends: Array) -> tuple[Array, Array]:
-    """Words with the long ones cut: what is in no known code is as good as words, so that it is new where it is new."""
-    pieces = np.where(ends - starts > LONG_WORD, -(-(ends - starts) // PIECE), 1)
+def _in_pieces(starts: Array, ends: Array) -> tuple[Array, Array, Array]:
+    """Words with the long ones cut, and their bytes: what is in no known code is as good as words, so that it is new where it is new."""
+    lengths = ends - starts
+    pieces = np.where(lengths > LONG_WORD, -(-lengths // PIECE), 1)
     if int(pieces.max()) == 1:
-        return starts, ends
+        return starts, ends, lengths
     place = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     cut = np.repeat(starts, pieces) + place * PIECE
-    return cut, np.where(np.repeat(pieces, pieces) - 1 == place, np.repeat(ends, pieces), cut + PIECE)
+    last = np.repeat(pieces, pieces) - 1 == place
+    return cut, np.where(last, np.repeat(ends, pieces), cut + PIECE), np.repeat(lengths, pieces)
+
+
+def _coded(lengths: Array, owner: Array) -> Array:
+    """The texts that hold a run of three pieces of long words, or of eight words of eight bytes, as binary numbers are."""
+    eight = lengths == BYTE
+    for step in (1, 2, 4):
+        eight = eight[:-step] & eight[step:]
+    long = lengths > LONG_WORD
+    pieces = long[:-2] & long[1:-1] & long[2:]
+    begin = np.concatenate([np.flatnonzero(eight), np.flatnonzero(pieces)])
+    end = np.concatenate([np.flatnonzero(eight) + 7, np.flatnonzero(pieces) + 2])
+    found: Array = owner[begin[owner[begin] == owner[end]]]
+    return found
 
 
 def _read(texts: Sequence[str]) -> tuple[Array, Array, Array, list[int]]:
@@ -137,10 +156,8 @@ def _read(texts: Sequence[str]) -> tuple[Array, Array, Array, list[int]]:
     owner = np.repeat(np.arange(len(texts)), counts)
     mean = np.bincount(owner, lengths, len(texts)) / np.maximum(counts, 1)
     short = (mean < SHORT_MEAN) & (counts >= codes.LEAST)
-    pieces = lengths == PIECE
-    run = pieces[:-2] & pieces[1:-1] & pieces[2:] & (owner[:-2] == owner[2:])  # of a long word, or binary: rare among others
     changed = False
-    for at in sorted({*np.flatnonzero(short).tolist(), *owner[:-2][run].tolist()}):
+    for at in sorted({*np.flatnonzero(short).tolist(), *_coded(lengths, owner).tolist()}):
         if texts[at].isascii() or mean[at] < WIDE_MEAN:
             meant = codes.opened(texts[at])
             if meant != texts[at]:
@@ -205,7 +222,7 @@ def _scaffold(hashes: Array, first: Array, counts: Array) -> Array:
 
 def _content(mixed: Array, lengths: Array, owner: Array, count: int) -> Array:
     """Signed feature hashing of the longer words, each text's vector scaled to length ``NORM`` and rounded."""
-    long = np.flatnonzero((lengths & 255) >= 4)  # most function words are shorter; of 256 bytes and more: modulo 256
+    long = np.flatnonzero(lengths >= 4)  # most function words are shorter
     hashes = mixed[long]
     cell = ((hashes >> np.uint32(31)) * np.uint32(DIMENSIONS) + hashes % np.uint32(DIMENSIONS)).astype(np.int64)
     cell += owner[long] * (2 * DIMENSIONS)
@@ -283,9 +300,19 @@ def fingerprint(*texts: Sequence[str]) -> Fingerprints:
     number: dict[tuple[str, ...], int] = {}
     which = [number.setdefault(each, len(number)) for each in rows]
     distinct = list(number)
-    parts = [_fingerprint(distinct[start : start + BLOCK]) for start in range(0, max(len(distinct), 1), BLOCK)]
+    parts = [_fingerprint(block) for block in _blocks(distinct)]
     whole = parts[0] if len(parts) == 1 else _joined(parts)
     return whole if len(distinct) == len(rows) else whole[np.array(which)]
+
+
+def _blocks(rows: list[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
+    """The rows, no more than ``BLOCK`` of them at once, nor ``LETTERS``."""
+    if len(rows) > BLOCK or (len(rows) > 1 and sum(map(len, chain.from_iterable(rows))) > LETTERS):
+        half = len(rows) // 2
+        yield from _blocks(rows[:half])
+        yield from _blocks(rows[half:])
+    else:
+        yield rows
 
 
 def _fingerprint(texts: Sequence[tuple[str, ...]]) -> Fingerprints:

@@ -2,8 +2,9 @@
 
 Zero-width characters, Unicode forms and case go, JSON and the escapes of HTML, addresses and programs are opened. Spacing and punctuation
 go later, where words are cut (:mod:`siphonwatch.detector.request.fingerprint`); what does not look like words there is tried as a code
-(:mod:`siphonwatch.detector.request.codes`). Long texts are cut to their beginning, middle and end, so that a request costs little time.
-What is left out is not read, but it is known whether it is another one: a question in the midst of a long text makes another prompt.
+(:mod:`siphonwatch.detector.request.codes`). Texts of a few pages are read whole. Of longer ones the beginning, the end and a sample of
+what is between are, so that a request costs little time. The sample is of pieces, by their hashes: of what is sent again the same ones,
+and of what is new as large a share. Nor does the rest go unseen: a letter changed anywhere in a long text makes another prompt.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
+from zlib import crc32
 
 import msgspec
 
-HEAD, MIDDLE, TAIL = 320, 128, 256  # characters kept of a long text
-_LONG = HEAD + MIDDLE + TAIL
-_LOWER = bytes(range(256)).lower()
-_BETWEEN = bytes(byte for byte in range(128) if not chr(byte).isalnum())  # what stands between words
+READ = 4096  # characters of a text that is read whole
+HEAD, TAIL = 1024, 1024  # ... and what is read of either end of a longer one
+SAMPLE, PIECE = 1664, 160  # letters, about, of what is read between them, and of each piece of it at most
+_ENDS = bytes(ord("\n") if byte in b".!?;" else byte for byte in bytes(range(256)).lower())  # lower case, and each sentence a line
+_APART = bytes(byte for byte in range(128) if not chr(byte).isalnum() and chr(byte) != "\n")  # what stands between words of a line
 _BEGIN = 24  # characters in which ordinary texts have a space
-_WITHIN = 4096  # characters in which escapes are looked for: several times what is kept
+_WITHIN = 2 * READ  # characters in which escapes are looked for
 _ESCAPES_LEAST = 4  # escapes from which a text is taken to be written in them: fewer stand in ordinary ones
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
@@ -46,7 +49,7 @@ def all_plain(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     """
     known: dict[str, tuple[str, int]] = {}
     for text in texts:
-        if not text or (_ordinary(text) and not _SIGNS.search(text)):
+        if not text or _ordinary(text):
             continue
         if text not in known:
             known[text] = kept(text)
@@ -66,13 +69,35 @@ def kept(text: str) -> tuple[str, int]:
         if opened == text:
             break
         text = opened
-    whole = 0
-    if len(text) > _LONG:
-        said = _folded(text).encode("utf-8", "replace").translate(_LOWER, _BETWEEN)
-        whole = int.from_bytes(blake2b(said, digest_size=8).digest()) or 1  # of a checksum a few letters would make an old one
-        middle = (len(text) - MIDDLE) // 2
-        text = f"{text[:HEAD]} {text[middle : middle + MIDDLE]} {text[-TAIL:]}"
-    return _folded(text), whole
+    text = _folded(text)
+    if len(text) <= READ:
+        return text, 0
+    return _cut(text)
+
+
+def _cut(text: str) -> tuple[str, int]:
+    """(what is read of a long folded text, what stands for all of it): its ends, and the pieces of small hashes, about ``SAMPLE`` letters.
+
+    Sentences and lines are pieces, so that what is put between two of them leaves the others as they are.
+    """
+    data = text.replace("。", "\n").encode("utf-8", "replace").translate(_ENDS)
+    lines, bare = data.split(b"\n"), data.translate(None, _APART).split(b"\n")
+    said = b"".join(bare)
+    limit, chosen = int(SAMPLE / max(len(said), 1) * 2**32), list[bytes]()
+    for line, letters in zip(lines, bare, strict=True):
+        if len(letters) > PIECE:
+            count = -(-len(letters) // PIECE)
+            chosen += [part for part, own in zip(_parts(line, count), _parts(letters, count), strict=True) if crc32(own) < limit]
+        elif crc32(letters) < limit:
+            chosen.append(line)
+    sample = b"\n".join(chosen)[: 4 * SAMPLE].decode("utf-8", "ignore")
+    whole = int.from_bytes(sha256(said).digest()[:8]) or 1  # of a checksum a few letters would make an old one
+    return f"{text[:HEAD]}\n{sample}\n{text[-TAIL:]}", whole
+
+
+def _parts(line: bytes, count: int) -> list[bytes]:
+    """A line in ``count`` parts."""
+    return [line[at * len(line) // count : (at + 1) * len(line) // count] for at in range(count)]
 
 
 def _folded(text: str) -> str:
@@ -83,7 +108,9 @@ def _folded(text: str) -> str:
 
 
 def _ordinary(text: str) -> bool:
-    return text.isascii() and len(text) <= _LONG and " " in text[:_BEGIN] and text[0] not in "{["
+    if not (text.isascii() and len(text) <= READ and " " in text[:_BEGIN] and text[0] not in "{["):
+        return False
+    return not any(sign in text for sign in _SIGNS)  # four quick looks, where a pattern would look at each letter
 
 
 def character(code: int) -> str:
@@ -104,7 +131,7 @@ _ESCAPES: tuple[tuple[str, re.Pattern[str], Callable[[str], str]], ...] = (
     ("\\", _HEXADECIMAL, partial(_HEXADECIMAL.sub, _digits)),
     ("0x", _BYTES, partial(_BYTES.sub, _digits)),
 )
-_SIGNS = re.compile("|".join(re.escape(sign) for sign, _, _ in _ESCAPES))
+_SIGNS = tuple(sign for sign, _, _ in _ESCAPES)
 
 
 def _opened(text: str) -> str:

@@ -222,7 +222,7 @@ class View:
         """(N,) new shingles that an account must have asked with beyond those that are seen.
 
         Who never sends a prompt twice asks for something new each time. Where next to nothing new is seen, it is asked for by its number
-        in a list that is sent again and again, or it stands in the midst of a long text, where nobody looks.
+        in a list that is sent again and again, or it stands in a text so long that only a sample of it is read.
         """
         _, own = self._own
         return np.maximum(ITEM * self._apart * self.prompts - own, 0.0)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from siphonwatch.detector.request.plain import READ
 from siphonwatch.detector.request.request import Message, Parameters, Part, Request, Usage
 from siphonwatch.detector.scoring.features import matrix
 from siphonwatch.detector.scoring.model import Model
@@ -24,7 +25,8 @@ BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one s
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
 BOUND_OF_LISTS = 5.0  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
 BOUND_OF_SEVERAL = 1.0  # ... and when several stand in one request, which are fewer prompts and fewer hours
-BOUND_OF_MIDST = 3.0  # ... and when it stands in long texts, of which next to nothing is seen
+BOUND_OF_PAGES = 1.6  # ... and when it stands in a text of a few pages, whose phrases take their room in the samples
+BOUND_OF_BOOKS = 3.6  # ... and in one of which only a sample is read
 MODEL = Model(prior.load())
 
 
@@ -201,14 +203,15 @@ def test_what_is_asked_for_by_its_number_in_a_list_is_new_each_time(count: int, 
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(60, 150), st.integers(320, 900), st.integers(1200, 6000), st.integers(0, 10**6))
-def test_a_question_in_the_midst_of_a_long_text_is_a_prompt_of_its_own(count: int, before: int, after: int, salt: int) -> None:
-    """Constant text around it is cheap, as far as it is cached, and of a long text hardly anything is looked at."""
-    plain, otherwise = harvested(count, salt), []
+@given(st.integers(60, 150), st.integers(200, 3 * READ), st.floats(0.0, 1.0), st.integers(0, 10**6))
+def test_a_question_in_the_midst_of_a_long_text_is_as_new(count: int, length: int, place: float, salt: int) -> None:
+    """Constant text around it is cheap, as far as it is cached."""
+    plain, otherwise, before = harvested(count, salt), [], int(place * length)
+    constant = " ".join(f"{'aeiou'[at % 5]}{at * 7919 % 5003}{'.' if at % 13 == 0 else ''}" for at in range(length // 4))[:length]
     for each in plain:
-        around = f"{(SYSTEM * 9)[:before]} {asked(each)} {(SYSTEM * 40)[:after]}"
+        around = f"{constant[:before]}\n{asked(each)}\n{constant[before:]}"
         otherwise.append(msgspec.structs.replace(each, messages=[Message("user", around)]))
-    assert odds(otherwise) >= odds(plain) - BOUND_OF_MIDST
+    assert odds(otherwise) >= odds(plain) - (BOUND_OF_PAGES if length + 200 < READ else BOUND_OF_BOOKS)
 
 
 # What may be added to each request for next to nothing: how many on the mean, and what each asks, beside the text asked before.

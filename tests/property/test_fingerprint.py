@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from siphonwatch.detector.request import cues
+from siphonwatch.detector.request import fingerprint as fingerprints
 from siphonwatch.detector.request.fingerprint import fingerprint
-from siphonwatch.detector.request.plain import kept
+from siphonwatch.detector.request.plain import HEAD, READ, SAMPLE, TAIL, kept
 
 texts = st.lists(st.text(max_size=60) | st.sampled_from(["step by step", "(a) b", "a\x00b", "", "漢字 逐步"]), min_size=1, max_size=12)
 
@@ -26,6 +27,15 @@ def test_a_prompts_fingerprint_does_not_depend_on_its_batch(prompts: list[str]) 
         alone = fingerprint([prompt])
         for name in ("prompt", "opening", "ending", "words", "content", "cues", "shingles"):
             assert np.array_equal(getattr(alone, name)[0], getattr(together, name)[at]), name
+
+
+def test_nor_does_it_on_how_many_letters_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = [f"question {at} of {at * 31} " * (1 + at % 5) for at in range(40)]
+    together = fingerprint(prompts)
+    monkeypatch.setattr(fingerprints, "LETTERS", 100)
+    apart = fingerprint(prompts)
+    assert np.array_equal(together.prompt, apart.prompt)
+    assert np.array_equal(together.shingles, apart.shingles)
 
 
 DRESSES = (
@@ -111,10 +121,10 @@ def test_no_word_of_a_prompt_is_kept() -> None:
         assert b"merger" not in getattr(found, name).tobytes()
 
 
-LONG = " ".join(f"paragraph {at} of {at * 7}" for at in range(300))
+LONG = " ".join(f"Paragraph {at} of {at * 7}, which says no{at * 3}." for at in range(600))
 
 
-@pytest.mark.parametrize("place", [0, 330, 900, 2000, 3000])
+@pytest.mark.parametrize("place", [0, 330, 900, 2000, 3000, 9000])
 def test_a_question_anywhere_in_a_long_text_makes_another_prompt(place: int) -> None:
     first, second = (f"{LONG[:place]} {question} {LONG[place:]}" for question in ("why is it dark", "why is it cold"))
     found = fingerprint([first, second, first])
@@ -123,5 +133,41 @@ def test_a_question_anywhere_in_a_long_text_makes_another_prompt(place: int) -> 
 
 def test_what_stands_for_all_of_a_long_text_forgets_its_dress() -> None:
     assert len({kept(dress(LONG))[1] for dress in (str, *(DRESSES[at] for at in (0, 1, 2, 3, 5)))}) == 1
-    assert kept(LONG)[1] != kept(f"{LONG[:2000]}x{LONG[2000:]}")[1]
+    assert kept(LONG)[1] != kept(f"{LONG[:9000]}x{LONG[9000:]}")[1]
     assert kept("short")[1] == 0
+    assert kept(LONG[:READ])[1] == 0 != kept(LONG[: READ + 1])[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, READ - 40))
+def test_of_a_text_of_a_few_pages_each_word_is_read(place: int) -> None:
+    text = f"{LONG[:place]} wanted {LONG[place : READ - 40]}"
+    assert " wanted " in kept(text)[0]
+    assert fingerprint([text]).words[0] == len("".join(letter if letter.isalnum() else " " for letter in text).split())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(READ + 1, len(LONG)), st.data())
+def test_of_a_longer_one_the_sample_is_what_it_was_but_for_what_is_new(length: int, data: st.DataObject) -> None:
+    """So constant text stays old, wherever a question is put between its sentences."""
+    text = LONG[:length]
+    place = text.index(". ", data.draw(st.integers(HEAD, length - TAIL - 100))) + 2
+    before, after = (set(kept(each)[0].split("\n")[1:-1]) for each in (text, f"{text[:place]}Why is it {place}? {text[place:]}"))
+    assert len(after - before) <= 4  # the question, and what stands where the ends are cut
+    assert len(before & after) >= len(before) * (1 - 200 / length) - 4
+    assert SAMPLE / 2 < sum(map(len, after)) < 3 * SAMPLE
+
+
+def test_of_many_questions_in_long_texts_as_many_are_read_as_of_the_other_text() -> None:
+    """Nobody hides what he asks by where it stands."""
+    sentences = LONG.split(". ")
+    share = READ / len(LONG)
+    for place in (100, 250, 400):
+        asked = [". ".join([*sentences[:place], f"Why is it so{at} with {at * 13}", *sentences[place:]]) for at in range(120)]
+        read = sum(f"so{at} with" in kept(text)[0] for at, text in enumerate(asked))
+        assert 0.3 * share < read / len(asked) < 3 * share
+
+
+def test_a_sample_forgets_its_dress_too() -> None:
+    samples = {kept(dress(LONG))[0].replace("\n", "").lower() for dress in (str, str.upper, DRESSES[2], DRESSES[5], DRESSES[9])}
+    assert len(samples) == 1
