@@ -23,7 +23,7 @@ import msgspec
 
 READ = 4096  # characters of a text that is read whole
 HEAD, TAIL = 1024, 1024  # ... and what is read of either end of a longer one
-SAMPLE, PIECE = 1664, 160  # letters, about, of what is read between them, and of each piece of it at most
+SAMPLE, PIECE = 1664, 160  # letters, about, of what is read between them, and the most of a piece of it
 _ENDS = bytes(ord("\n") if byte in b".!?;" else byte for byte in bytes(range(256)).lower())  # lower case, and each sentence a line
 _APART = bytes(byte for byte in range(128) if not chr(byte).isalnum() and chr(byte) != "\n")  # what stands between words of a line
 _BEGIN = 24  # characters in which ordinary texts have a space
@@ -83,7 +83,8 @@ def _cut(text: str) -> tuple[str, int]:
     data = text.replace("。", "\n").encode("utf-8", "replace").translate(_ENDS)
     lines, bare = data.split(b"\n"), data.translate(None, _APART).split(b"\n")
     said = b"".join(bare)
-    limit, chosen = int(SAMPLE / max(len(said), 1) * 2**32), list[bytes]()
+    between = len(said) * (1.0 - (HEAD + TAIL) / len(text))
+    limit, chosen = int(SAMPLE / max(between, 1.0) * 2**32), list[bytes]()
     for line, letters in zip(lines, bare, strict=True):
         if len(letters) > PIECE:
             count = -(-len(letters) // PIECE)

@@ -155,7 +155,16 @@ def test_of_a_longer_one_the_sample_is_what_it_was_but_for_what_is_new(length: i
     before, after = (set(kept(each)[0].split("\n")[1:-1]) for each in (text, f"{text[:place]}Why is it {place}? {text[place:]}"))
     assert len(after - before) <= 4  # the question, and what stands where the ends are cut
     assert len(before & after) >= len(before) * (1 - 200 / length) - 4
-    assert SAMPLE / 2 < sum(map(len, after)) < 3 * SAMPLE
+    assert SAMPLE / 2 < sum(map(len, after)) < 4 * SAMPLE
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(HEAD, READ - TAIL))
+def test_a_letter_more_than_is_read_whole_hides_next_to_nothing(place: int) -> None:
+    text = f"{LONG[:place]} wanted. {LONG[place : READ - 7]}"
+    assert len(text) > READ
+    whole, cut = (set(fingerprint([each]).shingles[0].tolist()) for each in (text[:READ], text))
+    assert len(whole & cut) >= len(whole) - 4
 
 
 def test_of_many_questions_in_long_texts_as_many_are_read_as_of_the_other_text() -> None:
