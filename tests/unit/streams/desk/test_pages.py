@@ -248,7 +248,7 @@ def test_a_day_has_those_who_first_reached_the_flag_on_it() -> None:
     made = desks.engine().accounts
     rows, records = made.known()
     among = Strongest(made.ids, rows, records)
-    high, low = 90.0, -3.0
+    high, low = 90.0, -3.05  # between two steps of a line
     counted = load(among, high, low)
     assert {now for _, now, _ in counted} == {0}
     reached = [name for name, record in zip(made.ids, records, strict=True) if any(value >= low for _, value in trace.line(record))]
