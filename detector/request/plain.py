@@ -24,8 +24,10 @@ import msgspec
 READ = 4096  # characters of a text that is read whole
 HEAD, TAIL = 1024, 1024  # ... and what is read of either end of a longer one
 SAMPLE, PIECE = 1664, 160  # letters, about, of what is read between them, and the most of a piece of it
-_ENDS = bytes(ord("\n") if byte in b".!?;" else byte for byte in bytes(range(256)).lower())  # lower case, and each sentence a line
-_APART = bytes(byte for byte in range(128) if not chr(byte).isalnum() and chr(byte) != "\n")  # what stands between words of a line
+_ENDS = b".!?;\n"
+_SENTENCES = bytes(  # letters and digits in lower case, each sentence a line, and all else space
+    ord("\n") if byte in _ENDS else byte if byte > 127 or chr(byte).isalnum() else ord(" ") for byte in bytes(range(256)).lower()
+)
 _BEGIN = 24  # characters in which ordinary texts have a space
 _WITHIN = 2 * READ  # characters in which escapes are looked for
 _ESCAPES_LEAST = 4  # escapes from which a text is taken to be written in them: fewer stand in ordinary ones
@@ -80,20 +82,25 @@ def _cut(text: str) -> tuple[str, int]:
 
     Sentences and lines are pieces, so that what is put between two of them leaves the others as they are.
     """
-    data = text.replace("。", "\n").encode("utf-8", "replace").translate(_ENDS)
-    lines, bare = data.split(b"\n"), data.translate(None, _APART).split(b"\n")
+    data = text.replace("。", "\n").encode("utf-8", "replace").translate(_SENTENCES)
+    lines, bare = data.split(b"\n"), data.translate(None, b" ").split(b"\n")
     said = b"".join(bare)
     between = len(said) * (1.0 - (HEAD + TAIL) / len(text))
     limit, chosen = int(SAMPLE / max(between, 1.0) * 2**32), list[bytes]()
     for line, letters in zip(lines, bare, strict=True):
         if len(letters) > PIECE:
-            count = -(-len(letters) // PIECE)
-            chosen += [part for part, own in zip(_parts(line, count), _parts(letters, count), strict=True) if crc32(own) < limit]
-        elif crc32(letters) < limit:
-            chosen.append(line)
+            parts = (_parts(each, -(-len(letters) // PIECE)) for each in (_spaced(line), letters))
+            chosen += [part for part, own in zip(*parts, strict=True) if crc32(own) < limit]
+        elif letters and crc32(letters) < limit:
+            chosen.append(_spaced(line))
     sample = b"\n".join(chosen)[: 4 * SAMPLE].decode("utf-8", "ignore")
     whole = int.from_bytes(sha256(said).digest()[:8]) or 1  # of a checksum a few letters would make an old one
     return f"{text[:HEAD]}\n{sample}\n{text[-TAIL:]}", whole
+
+
+def _spaced(line: bytes) -> bytes:
+    """A line with one space between words: thousands of them are a few tokens, and would take the place of what is read."""
+    return b" ".join(line.split())
 
 
 def _parts(line: bytes, count: int) -> list[bytes]:

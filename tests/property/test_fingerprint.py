@@ -177,6 +177,13 @@ def test_of_many_questions_in_long_texts_as_many_are_read_as_of_the_other_text()
         assert 0.3 * share < read / len(asked) < 3 * share
 
 
+@pytest.mark.parametrize("filler", ["\n", ".", " ", ", ", "- .\n"])
+def test_nobody_hides_a_question_among_what_stands_between_words(filler: str) -> None:
+    """Thousands of spaces or full stops are a few tokens."""
+    text = f"Be short. {filler * 9000}Why is it dark at night{filler * 9000}Be kind."
+    assert "why is it dark at night" in kept(text)[0]
+
+
 def test_a_sample_forgets_its_dress_too() -> None:
     samples = {kept(dress(LONG))[0].replace("\n", "").lower() for dress in (str, str.upper, DRESSES[2], DRESSES[5], DRESSES[9])}
     assert len(samples) == 1
