@@ -32,9 +32,14 @@ from siphonwatch.detector.verdicts.finding import Finding, place, settled
 class Engine:
     """Judges accounts tick by tick: each shard its own, and between epochs all of them together."""
 
-    def __init__(self, prior: Prior, settings: Settings = DEFAULT, context: Context | None = None, shards: Shards | None = None) -> None:
-        """An engine that begins in ``context``; ``shards`` hold the accounts, one shard in this process where none are given."""
-        self.prior, self.settings = prior, settings
+    def __init__(
+        self, prior: Prior, settings: Settings = DEFAULT, context: Context | None = None, shards: Shards | None = None, queued: bool = True
+    ) -> None:
+        """An engine that begins in ``context``; ``shards`` hold the accounts, one shard in this process where none are given.
+
+        With ``queued`` each epoch chooses whom to look at next; without it nobody is there to look before the end, and no verdict differs.
+        """
+        self.prior, self.settings, self.queued = prior, settings, queued
         self.context = context or Context(height=settings.flag_odds)
         self.scorer = Scorer(prior, settings, self.context)
         self.shards: Shards = shards or Local([Shard(self.scorer)])

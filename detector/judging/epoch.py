@@ -28,7 +28,8 @@ def learn(engine: Engine, number: int) -> None:
     set_height(engine, found)
     context.released = context.released_now(settings)
     engine.scorer.turned(context)
-    context.queue = reviewing.review(engine)
+    if engine.queued:
+        context.queue = reviewing.review(engine)
 
 
 def set_height(engine: Engine, found: Census) -> None:

@@ -18,6 +18,8 @@ def drifting(history: Sequence[float]) -> bool:
 
     The detector is run over the whole history each time: a few hundred steps, and nothing but the history to store.
     """
+    if len(history) <= SETTLING:
+        return False
     from river import drift  # most of a second: not before there is a history
 
     detector = drift.ADWIN(delta=0.002, clock=1, grace_period=SETTLING)

@@ -34,7 +34,7 @@ def backtest(
 
     before = finished.verdicts(folder)
     panes, folded, judged_with = kept.load(folder)
-    engine = Engine(prior.load(settings.prior), kept.changed(judged_with, given))
+    engine = Engine(prior.load(settings.prior), kept.changed(judged_with, given), queued=False)
     if rulings:
         engine.hear(outcome.read_rulings(rulings))
     result = judge(folded, panes, engine)

@@ -55,8 +55,8 @@ def replay(
 
     troubles: files.Troubles = []
     found = files.find(paths, troubles)
-    made = Engine(prior.load(settings.prior), settings.detection())
-    shadow = Engine(prior.load(settings.shadow_prior), settings.detection()) if settings.shadow_prior else None
+    made = Engine(prior.load(settings.prior), settings.detection(), queued=False)
+    shadow = Engine(prior.load(settings.shadow_prior), settings.detection(), queued=False) if settings.shadow_prior else None
     if rulings:
         made.hear(outcome.read_rulings(rulings))
     with ExitStack() as stack:

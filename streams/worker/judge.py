@@ -82,7 +82,7 @@ class Judge:
         self.engine = Engine(self._prior, self._settings, context, self._keepers.by(PRESENT))
         self._shadow: Engine | None = None
         if self._shadow_prior is not None:
-            self._shadow = Engine(self._shadow_prior, self._settings, shards=self._keepers.by(SHADOW))
+            self._shadow = Engine(self._shadow_prior, self._settings, shards=self._keepers.by(SHADOW), queued=False)
             self._shadow.context.closed = context.closed
         self._held = Held()  # anew: what an earlier lead has judged may be to be judged again
         self._led, self._begun, self._midway, self._pending = True, False, False, None

@@ -226,3 +226,12 @@ def test_a_card_of_the_queue_stands_for_what_is_alike(requests: list[Request]) -
     ruled = played(requests, [Ruling("1", queue[0].account, True, at=midday(requests))])
     assert queue[0].account not in [card.account for card in ruled.context.queue]
     assert np.isfinite(np.array(list(inputs.values()))).all()
+
+
+def test_whom_to_look_at_next_moves_no_verdict_and_may_be_asked_once_at_the_end(requests: list[Request]) -> None:
+    said = [Ruling("1", worst(played(requests, [])), True, at=midday(requests))]
+    each_epoch, once = played(requests, said), played(requests, said, engine=Engine(prior.load(), queued=False))
+    assert each_epoch.context.queue
+    assert not once.context.queue
+    assert once.verdicts == each_epoch.verdicts
+    assert review(once) == review(each_epoch)
