@@ -23,10 +23,11 @@ from tests.property.strategies import columns, request
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
-BOUND_OF_LISTS = 5.0  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
+BOUND_OF_LISTS = 2.2  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
+BOUND_OF_QUOTES = 1.6  # ... and beside earlier ones, which are in the sample as well
 BOUND_OF_SEVERAL = 1.0  # ... and when several stand in one request, which are fewer prompts and fewer hours
-BOUND_OF_PAGES = 1.6  # ... and when it stands in a text of a few pages, whose phrases take their room in the samples
-BOUND_OF_BOOKS = 3.6  # ... and in one of which only a sample is read
+BOUND_OF_PAGES = 1.2  # ... and when it stands in a text of a few pages, whose phrases take their room in the samples
+BOUND_OF_BOOKS = 2.2  # ... and in one of which only a sample is read
 MODEL = Model(prior.load())
 
 
@@ -212,6 +213,23 @@ def test_a_question_in_the_midst_of_a_long_text_is_as_new(count: int, length: in
         around = f"{constant[:before]}\n{asked(each)}\n{constant[before:]}"
         otherwise.append(msgspec.structs.replace(each, messages=[Message("user", around)]))
     assert odds(otherwise) >= odds(plain) - (BOUND_OF_PAGES if length + 200 < READ else BOUND_OF_BOOKS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(40, 150), st.integers(1, 6), st.booleans(), st.sampled_from([0, 3, 5]), st.integers(0, 10**6))
+def test_a_question_beside_own_earlier_ones_is_as_new(count: int, quoted: int, last: bool, again: int, salt: int) -> None:
+    """None of its phrases comes once then; but hardly a prompt comes twice, even if every third is sent again for a short answer."""
+    plain, otherwise = harvested(count, salt), []
+    texts = list(map(asked, plain))
+    for at, each in enumerate(plain):
+        far = [(salt + at * 31 + number * 7) % max(at, 1) for number in range(min(at, quoted))]
+        before = texts[max(at - quoted, 0) : at] if last else [texts[place] for place in far]
+        text = "\n".join([*before, texts[at]])
+        made = msgspec.structs.replace(each, messages=[Message("user", text)], usage=Usage(40 + 20 * len(before), 400))
+        otherwise.append(made)
+        if again and at % again == 0:
+            otherwise.append(msgspec.structs.replace(made, request_id=f"{at}+", timestamp=each.timestamp + 3.0, usage=Usage(40, 130)))
+    assert odds(otherwise) >= odds(plain) - BOUND_OF_QUOTES
 
 
 # What may be added to each request for next to nothing: how many on the mean, and what each asks, beside the text asked before.

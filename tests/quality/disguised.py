@@ -20,7 +20,7 @@ from tests.quality.live import HEADER, Outcome, held_out, line, outcome, play
 
 AS_IT_IS = "as it is"
 SINGLE = tuple(name for name, steps in DISGUISES.items() if len(steps) == 1 and name not in NOT_FREE)
-AT_ONCE = tuple(name for name, steps in DISGUISES.items() if len(steps) > 1)
+AT_ONCE = tuple(name for name, steps in DISGUISES.items() if len(steps) > 1 and name not in NOT_FREE)
 
 
 @functools.cache  # for each process

@@ -152,17 +152,38 @@ class _Chaff:
         ]  # fmt: skip
 
 
-class _Quoted:
-    """The questions just before quoted in front of each, so that no phrase of them comes once."""
+class _Again:
+    """Every so many requests are sent again as they are, for an answer that is short and yet long enough to count."""
 
-    def __init__(self, questions: int) -> None:
-        self.questions = questions
+    def __init__(self, every: int, tokens: int) -> None:
+        self.every, self.tokens = every, tokens
+        self.sent: Counter[str] = Counter()
+
+    def __call__(self, request: Request, rng: random.Random) -> Changes:
+        return {}
+
+    def beside(self, original: Request, request: Request, rng: random.Random) -> list[Request]:
+        """The same once more, a moment later, where it is its turn."""
+        self.sent[request.account_id] += 1
+        if self.sent[request.account_id] % self.every:
+            return []
+        used, when = request.usage or Usage(), epoch_ms(request.timestamp) / 1000 + 2.5
+        billed = Usage(used.prompt_tokens, min(used.completion_tokens or 0, self.tokens))
+        name = f"{request.request_id}+again"
+        return [msgspec.structs.replace(request, request_id=name, timestamp=when, response=None, usage=billed, finish_reason="length")]
+
+
+class _Quoted:
+    """The questions just before, or any that were sent before, quoted in front of each, so that hardly a phrase of them comes once."""
+
+    def __init__(self, questions: int, any_before: bool = False) -> None:
+        self.questions, self.any_before = questions, any_before
         self.sent: dict[str, list[str]] = defaultdict(list)
 
     def __call__(self, request: Request, rng: random.Random) -> Changes:
         before, question = _split(request)
         sent = self.sent[request.account_id]
-        quoted = "\n".join(sent[-self.questions :])
+        quoted = "\n".join(rng.sample(sent, min(len(sent), self.questions)) if self.any_before else sent[-self.questions :])
         sent.append(question)
         return {"messages": [*before, _user(f"{quoted}\n{question}")], "prompt": None, "usage": _billed(request, len(quoted) // 4, 0)}
 
@@ -287,6 +308,8 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
     "five questions at once": (_AtOnce(5),),
     "last question quoted": (_Quoted(1),),
     "last three questions quoted": (_Quoted(3),),
+    "three earlier questions quoted": (_Quoted(3, any_before=True),),
+    "one in three again, for 130 tokens": (_Again(3, 130),),
     "answers in pieces of 128": (_Pieces(128, 4),),
     "hours of a person": (_of_a_person,),
     "by number from a list": (_ByNumber(50),),
@@ -314,9 +337,11 @@ DISGUISES: dict[str, tuple[Disguise, ...]] = {
         _messages(lambda before, question, rng: [*before, _user(f"{question} {_SMALL[rng.randrange(6)]} {_AGENTS[rng.randrange(40)]}")]),
     ),
 }
+_COSTLY = (("last three questions quoted", "one in three again, for 130 tokens"),)
 # Which cost tokens of input, or the worth of the answers.
 NOT_FREE = (
     "own turns before, four", "conversations of six", "five questions at once", "last question quoted", "last three questions quoted",
+    "three earlier questions quoted", "one in three again, for 130 tokens", *(" + ".join(names) for names in _COSTLY),
     "answers in pieces of 128", "hours of a person", "by number from a list", "in the midst of a long text",
     "each question again, for one token", "earlier questions again, for one token", "greetings between, for one token",
     "greetings in bursts, for one token", "a word after each, for 16 tokens",
@@ -331,7 +356,7 @@ _PAIRS = (
     ("unmetered", "each question again, hung up on"),
     ("user agents mixed", "sampling at random", "models mixed", "system prompt at random"),
 )
-DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUISES[name]) for names in _PAIRS}
+DISGUISES |= {" + ".join(names): tuple(step for name in names for step in DISGUISES[name]) for names in (*_PAIRS, *_COSTLY)}
 
 
 def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: Sequence[Disguise]) -> list[Request]:
@@ -345,7 +370,9 @@ def disguised(requests: Sequence[Request], labels: Mapping[str, Label], steps: S
             changed = _changed(request, worn, rng)
             if changed is not None:
                 made.append(changed)
-                made += [each for step in worn if isinstance(step, _Chaff | _Pieces) for each in step.beside(request, changed, rng)]
+                made += [
+                    each for step in worn if isinstance(step, _Chaff | _Pieces | _Again) for each in step.beside(request, changed, rng)
+                ]
         else:
             made.append(request)
     return sorted(made, key=lambda each: epoch_ms(each.timestamp))

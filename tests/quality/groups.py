@@ -10,15 +10,16 @@ The examples' members are judged by the shipped prior of accounts: make them aga
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from siphonwatch.detector.learning import fit
-from siphonwatch.detector.learning.group_examples import group_examples, group_looks, joined, without_heights
+from siphonwatch.detector.learning.group_examples import GroupExamples, group_examples, group_looks, joined, without_heights
 from siphonwatch.detector.learning.group_fit import SIMULATOR, group_prior
 from siphonwatch.detector.scoring.group_judge import best, height, scores
 from siphonwatch.detector.settings import DEFAULT
-from siphonwatch.detector.simulate import simulate
+from siphonwatch.detector.simulate import World, simulate
 from siphonwatch.detector.simulate.world import varied
 from siphonwatch.streams.common import prior
 from siphonwatch.streams.training import groups as group_files
@@ -29,14 +30,22 @@ FOLDER = Path(fit.__file__).parent / "groups"
 WORLDS, ACCOUNTS = range(40), 1600
 
 
+def _of_stream(name: str) -> GroupExamples | None:
+    return group_examples(*stream(name), prior.load())
+
+
+def _of_world(world: World) -> GroupExamples | None:
+    made = simulate(world)
+    return group_examples(made.requests, made.labels, prior.load())
+
+
 def write_examples(simulated: bool = True) -> None:
     """Make the shipped examples of groups anew; those of the simulator's worlds take longest, and may be left."""
     FOLDER.mkdir(exist_ok=True)
-    accounts = prior.load()
-    made = {hand: [group_examples(*stream(name), accounts) for name in names] for hand, names in HANDS.items()}
-    if simulated:
-        traffic = (simulate(world) for world in varied(WORLDS, ACCOUNTS))
-        made[SIMULATOR] = [group_examples(each.requests, each.labels, accounts) for each in traffic]
+    with ProcessPoolExecutor() as pool:
+        made = {hand: list(pool.map(_of_stream, names)) for hand, names in HANDS.items()}
+        if simulated:
+            made[SIMULATOR] = list(pool.map(_of_world, varied(WORLDS, ACCOUNTS)))
     for hand, parts in made.items():
         whole = joined([part for part in parts if part is not None])
         data = group_files.pack(without_heights(whole) if hand == SIMULATOR else whole)

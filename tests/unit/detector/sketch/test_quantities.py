@@ -7,7 +7,7 @@ import pytest
 from siphonwatch.detector.request.columns import batch
 from siphonwatch.detector.request.request import Message, Request, Usage
 from siphonwatch.detector.sketch.fold import fold
-from siphonwatch.detector.sketch.quantities import ITEM, View
+from siphonwatch.detector.sketch.quantities import ITEM, ONCE, View
 
 LIST = " ".join(f"{at}. explain item{at} of catalogue{at % 7} to reader{at * 13}." for at in range(400))
 
@@ -33,8 +33,17 @@ def test_who_asks_by_number_asks_for_something_new_each_time(count: int) -> None
 
 def test_who_says_more_is_taken_at_the_word() -> None:
     found = view([asked(" ".join(f"w{at * 31 + place}" for place in range(20))) for at in range(200)])
-    assert found._unseen[0] == 0.0
+    assert found._unseen[0] < 0.05 * found.new_shingles[0]  # one sample of phrases and a map of prompts, each estimated
     assert found.new_shingles[0] > 2 * ITEM * 200
+
+
+@pytest.mark.parametrize("quoted", [1, 2, 3, 6])
+def test_what_is_quoted_later_was_new(quoted: int) -> None:
+    texts = [" ".join(f"w{at * 31 + place}" for place in range(20)) for at in range(200)]
+    plain = view([asked(text) for text in texts])
+    found = view([asked("\n".join(texts[max(at - quoted, 0) : at + 1])) for at in range(200)])
+    assert found.new_shingles[0] == pytest.approx(plain.new_shingles[0], rel=0.3)
+    assert found.once[0] >= ONCE
 
 
 def test_the_same_prompt_again_is_nothing_new() -> None:
