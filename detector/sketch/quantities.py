@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 BOILERPLATE = 0.25  # share of the requests from which a shingle is boilerplate
 SILENT = 2.0  # new shingles a request, four new words: who says less says nothing itself
 ITEM = 4.0  # new shingles that a prompt of its own brings at least: nine of ten innocents bring more; with 8 some of them stood too high
-ONCE = 0.85  # share of the phrases that came once at least where prompts seldom come twice: half of such innocents have as much
+ONCE = 0.7  # share of the phrases that is new at least where prompts seldom come twice: eight of ten such innocents have as much
 APART = 0.5, 0.7  # share of the requests that are prompts of their own, from which on each asks for something new: few are between
 CARRIED = 0.1, 0.3  # of the account's own answers' length: what each answer before was billed at least, to be none at all and a whole one
 PROMPTS_TOLD = 2500.0  # distinct prompts that the map tells of for sure
@@ -187,16 +187,15 @@ class View:
         return result
 
     @cached_property
-    def _brought(self) -> Array:
-        """Distinct shingles of the account's own turns, boilerplate apart."""
-        return self._distinct(self._text[1] > 0)
-
-    @cached_property
     def _own(self) -> tuple[Array, Array]:
-        """(share, number) of the shingles of the account's own turns that one request alone asked with, boilerplate apart."""
+        """(share, number) of the shingles of the account's own turns that are new, boilerplate apart: that one request alone asked with.
+
+        Where prompts seldom come twice, what several requests asked with was still new in the first of them: most of it is counted so.
+        """
         _, counts, _ = self._text
-        share = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
-        return share, self._brought * share
+        once = ((counts == 1).sum(axis=1) + 1.0) / ((counts > 0).sum(axis=1) + 2.0)
+        share = np.maximum(once, ONCE * self._apart)
+        return share, self._distinct(counts > 0) * share
 
     @cached_property
     def _silent(self) -> Array:
@@ -227,27 +226,24 @@ class View:
     def _unseen(self) -> Array:
         """(N,) new shingles that an account must have asked with beyond those that are seen.
 
-        Who seldom sends a prompt twice asks for something new each time: with each as much as there are distinct shingles for each request.
-        Where less than that is new, it is quoted in later requests, it is asked for by its number in a list that is sent again and again,
-        or it stands in a text so long that only a sample of it is read.
+        Who seldom sends a prompt twice asks for something new each time. Where next to nothing new is seen, it is asked for by its number
+        in a list that is sent again and again, or it stands in a text so long that only a sample of it is read.
         """
         _, own = self._own
-        each = np.maximum(self._brought / np.maximum(self.asks, 1.0), ITEM)
-        result: Array = np.maximum(each * self._apart * self.prompts - own, 0.0)
-        return result
+        return np.maximum(ITEM * self._apart * self.prompts - own, 0.0)
 
     @cached_property
     def new_shingles(self) -> Array:
-        """Distinct shingles that one request alone held, estimated; those of answers where the account says nothing itself."""
+        """Distinct shingles that are new, estimated; those of answers where the account says nothing itself."""
         result: Array = np.where(self._silent, np.maximum(self._answers, self._unseen), self._own[1] + self._unseen)
         return result
 
     @cached_property
     def once(self) -> Array:
-        """Share of the distinct shingles, boilerplate apart, that one request alone held, in [0, 1]; half where there are none."""
+        """Share of the distinct shingles, boilerplate apart, that are new, in [0, 1]; half where there are none."""
         answered = self._only_answers.sum(axis=1)
         share, own = self._own
-        share = np.maximum(np.maximum(share, ONCE * self._apart), self._unseen / np.maximum(own + self._unseen, 1.0))
+        share = np.maximum(share, self._unseen / np.maximum(own + self._unseen, 1.0))
         result: Array = np.where(self._silent, np.maximum((answered + 1.0) / (answered + 2.0), share), share)
         return result
 
