@@ -23,11 +23,11 @@ from tests.property.strategies import columns, request
 BOUND = 0.6  # log-odds: what chance in the samples of an account's text may move, when text is put around its own
 BOUND_OF_ANSWERS = 2.0  # ... and when it only stands in answers, of which one shingle in 64 is looked at
 BOUND_OF_CHAFF = 0.3  # ... and where requests are added that take next to nothing
-BOUND_OF_LISTS = 2.2  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
-BOUND_OF_QUOTES = 1.6  # ... and beside earlier ones, which are in the sample as well
+BOUND_OF_LISTS = 2.6  # ... and by its number, in a list that is sent again: so does who asks ten questions of each document
+BOUND_OF_QUOTES = 2.4  # ... and beside earlier ones, which are in the sample as well
 BOUND_OF_SEVERAL = 1.0  # ... and when several stand in one request, which are fewer prompts and fewer hours
-BOUND_OF_PAGES = 1.2  # ... and when it stands in a text of a few pages, whose phrases take their room in the samples
-BOUND_OF_BOOKS = 2.2  # ... and in one of which only a sample is read
+BOUND_OF_PAGES = 1.6  # ... and when it stands in a text of a few pages, whose phrases take their room in the samples
+BOUND_OF_BOOKS = 2.8  # ... and in one of which only a sample is read
 MODEL = Model(prior.load())
 
 
